@@ -1,0 +1,35 @@
+import type { JsonObject } from './json.ts'
+import type { Attempt, StickyAttributes, Task } from './task.ts'
+
+/**
+ * One guarded transition: made whole, with its events, in one transaction, and only if the task still
+ * has the revision that it was computed from.
+ */
+export interface Change {
+  readonly taskId: string
+  /** The revision it was computed from; the store raises it by one. */
+  readonly revision: number
+  readonly task: Omit<Task, 'revision'>
+  /** The attempts that are new or differ. */
+  readonly attempts: readonly Attempt[]
+  readonly events: readonly EventDraft[]
+  /** When the reconciler must look at the task again; absent: nothing is left to do. */
+  readonly wakeAt?: Date
+  /** The cancel's or redrive's message id: its effect happens once. */
+  readonly commandId?: string
+}
+
+/** An event as it goes into the outbox. `(eventId, name)` is unique: writing it again adds nothing. */
+export interface EventDraft {
+  readonly eventId: string
+  readonly name: string
+  /** Absent on `task-rejected`: there is no task. */
+  readonly taskId?: string
+  readonly taskType?: string
+  readonly at: Date
+  /** The whole message, `$name` and `$version` included. */
+  readonly message: JsonObject
+  readonly correlationId?: string
+  readonly attributes: StickyAttributes
+  readonly stickyAttributes: StickyAttributes
+}
