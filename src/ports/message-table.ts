@@ -7,13 +7,15 @@ export interface MessageTable {
    * then comes again, with the same id and its tries.
    */
   claim(limit: number, holdMs: number): Promise<readonly HeldMessage[]>
+  /** Holds what is still being handled for another `holdMs`. */
+  renew(keys: readonly string[], holdMs: number): Promise<void>
   /** Handled: it is gone. */
   done(key: string): Promise<void>
   /** A try failed: due again at `dueAt`, with one try more. */
   retry(key: string, dueAt: Date, error: MessageError): Promise<void>
   /** Not tried: due again at once, tries as they were. */
   giveBack(key: string): Promise<void>
-  /** To the dead letters. Nothing happens to one that lies there already or is gone. */
+  /** A last try failed: to the dead letters. Nothing happens to one that lies there already or is gone. */
   bury(key: string, error: MessageError): Promise<void>
   /** The earliest time at which a message that nobody holds becomes due. */
   nextDue(): Promise<Date | undefined>

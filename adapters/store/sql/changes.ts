@@ -1,0 +1,78 @@
+import type { Change, EventDraft } from '../../../src/core/change.ts'
+import { LeaseLost, Unavailable } from '../../../src/core/errors.ts'
+import type { Task, TaskRecord } from '../../../src/core/task.ts'
+import type { Definition } from '../../../src/core/task-type.ts'
+import type { Lease } from '../../../src/ports/leadership.ts'
+import type { Dialect } from './dialect.ts'
+import { recordsById } from './records.ts'
+import { attemptColumns, eventColumns, taskColumns } from './rows.ts'
+import { assigned, inserted, sql, type Transaction } from './statement.ts'
+
+/** The transactions that write tasks. */
+
+export function* acceptTask(
+  task: Task,
+  definition: Definition,
+  events: readonly EventDraft[],
+  now: Date,
+): Transaction<{ readonly accepted: boolean; readonly record: TaskRecord }> {
+  const [known] = yield* recordsById([task.id])
+  if (known) return { accepted: false, record: known }
+  yield* insertDefinition(definition)
+  const columns = { ...taskColumns(task, task.deadlineAt, now), revision: task.revision }
+  const [added] =
+    yield sql`INSERT INTO tasks ${inserted(columns)} ON CONFLICT (id) DO NOTHING RETURNING id`
+  const [record] = yield* recordsById([task.id])
+  if (!record) throw new Unavailable('task-purged', `task ${task.id} has just been purged`)
+  if (added) yield* insertEvents(events)
+  return { accepted: added !== undefined, record }
+}
+
+export function* applyChange(
+  change: Change,
+  now: Date,
+): Transaction<'applied' | 'stale' | 'repeated'> {
+  const { taskId, revision, commandId } = change
+  if (commandId !== undefined && (yield* isApplied(commandId))) return 'repeated'
+  const [current] = yield sql`SELECT id FROM tasks WHERE id = ${taskId} AND revision = ${revision}`
+  if (!current) return 'stale'
+  if (change.definition) yield* insertDefinition(change.definition)
+  const columns = taskColumns(change.task, change.wakeAt, now)
+  const [changed] = yield sql`UPDATE tasks SET ${assigned(columns)}, revision = revision + 1
+    WHERE id = ${taskId} AND revision = ${revision} RETURNING id`
+  if (!changed) return 'stale'
+  if (commandId !== undefined) {
+    yield sql`INSERT INTO applied_commands (id, at) VALUES (${commandId}, ${now.getTime()})`
+  }
+  for (const attempt of change.attempts) {
+    const { task_id, number, ...rest } = attemptColumns(taskId, attempt)
+    yield sql`INSERT INTO attempts ${inserted({ task_id: task_id ?? null, number: number ?? null, ...rest })}
+      ON CONFLICT (task_id, number) DO UPDATE SET ${assigned(rest)}`
+  }
+  yield* insertEvents(change.events)
+  return 'applied'
+}
+
+export function* insertEvents(events: readonly EventDraft[]): Transaction<void> {
+  for (const event of events) {
+    yield sql`INSERT INTO events ${inserted(eventColumns(event))} ON CONFLICT (event_id, name) DO NOTHING`
+  }
+}
+
+export function* isApplied(commandId: string): Transaction<boolean> {
+  const [known] = yield sql`SELECT id FROM applied_commands WHERE id = ${commandId}`
+  return known !== undefined
+}
+
+/** Throws `LeaseLost` unless the lease is the newest; then it stays so until the transaction ends. */
+export function* guardLease(dialect: Dialect, lease: Lease): Transaction<void> {
+  if (lease.lost.aborted) throw new LeaseLost()
+  const [newest] = yield dialect.leaseGuard(lease.epoch)
+  if (!newest) throw new LeaseLost()
+}
+
+function* insertDefinition({ hash, name, directory, compose }: Definition): Transaction<void> {
+  yield sql`INSERT INTO definitions (hash, name, directory, compose)
+    VALUES (${hash}, ${name}, ${directory}, ${JSON.stringify(compose)})
+    ON CONFLICT (hash) DO NOTHING`
+}

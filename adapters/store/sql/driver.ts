@@ -1,0 +1,41 @@
+import type { WakeTopic } from '../../../src/ports/store.ts'
+import type { Row, Statement, Transaction } from './statement.ts'
+
+/** A database, as the store uses one. */
+export interface Driver extends AsyncDisposable {
+  /** Runs it on one committed state of the database. It writes nothing. */
+  read<T>(transaction: () => Transaction<T>): Promise<T>
+
+  /**
+   * Runs it and resolves with what it returned once that is committed. Where it throws, it alone is
+   * undone. `Unavailable` where the database could not commit.
+   */
+  write<T>(transaction: () => Transaction<T>, effects?: WriteEffects): Promise<T>
+
+  onWrite(topic: WakeTopic, listener: () => void): () => void
+  /** Calls the listeners for something that no write has told. */
+  wake(topic: WakeTopic): void
+}
+
+export interface WriteEffects {
+  /** Whose listeners are called after the commit. */
+  readonly topics?: readonly WakeTopic[]
+  /** Called after the commit, before any listener. */
+  readonly committed?: () => void
+}
+
+/** Rows of a queue that are given to one taker at a time. */
+export interface Holding {
+  /**
+   * Holds and gives the first `limit` rows that nobody holds. `query` makes the statement for the
+   * first n rows; each row is known by its `key` column.
+   */
+  claim(limit: number, holdMs: number, query: (limit: number) => Statement): Promise<readonly Row[]>
+  renew(keys: readonly string[], holdMs: number): Promise<void>
+  /** To be had by others again. */
+  free(keys: readonly string[]): Promise<void>
+  /** The first row of the query that nobody holds. */
+  firstFree(query: (limit: number) => Statement): Promise<Row | undefined>
+  /** Their rows are settled: called after the commit, and cheap. */
+  settled(keys: readonly string[]): void
+}

@@ -1,0 +1,30 @@
+import type { Dialect } from './dialect.ts'
+import { raw, sql, type Transaction } from './statement.ts'
+
+/**
+ * Moves what was reckoned by a wall clock that has since jumped by `ms`. Revisions are raised with it:
+ * a change computed from the old dues must not bring them back.
+ *
+ * Where a task must next be looked at is the engine's to say; until it does, it is looked at early
+ * rather than late. A start that `notBefore` set, and a wake that comes from the deadline, stay.
+ */
+export function* shiftDues(ms: number, dialect: Dialect): Transaction<void> {
+  yield sql`UPDATE tasks SET
+      due_at = due_at + ${ms}, start_rank = start_rank + ${ms}, revision = revision + 1,
+      ready = CASE WHEN stuck_since IS NULL THEN 0 END
+    WHERE state = 'queued' AND due_at IS NOT NULL AND (not_before IS NULL OR due_at <> not_before)`
+
+  yield sql`UPDATE attempts SET
+      start_due_at = start_due_at + ${ms}, attempt_due_at = attempt_due_at + ${ms},
+      unreachable_since = unreachable_since + ${ms}, missing_since = missing_since + ${ms},
+      call_again_at = call_again_at + ${ms}
+    WHERE state <> 'exited'`
+  const least = raw(dialect.least)
+  yield sql`UPDATE tasks SET revision = revision + 1,
+      wake_at = ${least}(wake_at + ${ms}, COALESCE(deadline_at, wake_at + ${ms}))
+    WHERE state IN ('starting', 'running')`
+
+  if (ms >= 0) return
+  yield sql`UPDATE tasks SET wake_at = wake_at + ${ms}
+    WHERE state IN ('queued', 'exited')`
+}
