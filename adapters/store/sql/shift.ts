@@ -3,17 +3,17 @@ import { raw, sql, type Transaction } from './statement.ts'
 
 /**
  * Moves what was reckoned by a wall clock that has since jumped by `ms`. Revisions are raised with it:
- * a change computed from the old dues must not bring them back.
+ * a change computed from the old dues must not bring them back. A start that `notBefore` set stays.
  *
- * Where a task must next be looked at is the engine's to say; until it does, it is looked at early
- * rather than late. A start that `notBefore` set, and a wake that comes from the deadline, stay.
+ * A live attempt is looked at again after as much time as before, or at the deadline, which stays. When
+ * exactly, the engine says at its next change; where a clock was set back, everything else is looked
+ * at early rather than that much too late.
  */
 export function* shiftDues(ms: number, dialect: Dialect): Transaction<void> {
   yield sql`UPDATE tasks SET
       due_at = due_at + ${ms}, start_rank = start_rank + ${ms}, revision = revision + 1,
       ready = CASE WHEN stuck_since IS NULL THEN 0 END
     WHERE state = 'queued' AND due_at IS NOT NULL AND (not_before IS NULL OR due_at <> not_before)`
-
   yield sql`UPDATE attempts SET
       start_due_at = start_due_at + ${ms}, attempt_due_at = attempt_due_at + ${ms},
       unreachable_since = unreachable_since + ${ms}, missing_since = missing_since + ${ms},
@@ -25,6 +25,8 @@ export function* shiftDues(ms: number, dialect: Dialect): Transaction<void> {
     WHERE state IN ('starting', 'running')`
 
   if (ms >= 0) return
+  yield sql`UPDATE attempts SET call_again_at = call_again_at + ${ms}
+    WHERE state = 'exited' AND released_at IS NULL`
   yield sql`UPDATE tasks SET wake_at = wake_at + ${ms}
-    WHERE state IN ('queued', 'exited')`
+    WHERE wake_at IS NOT NULL AND state NOT IN ('starting', 'running')`
 }

@@ -1,0 +1,26 @@
+import type { Clock } from '../../../src/ports/clock.ts'
+
+/** A loop's sleep that ends early when something happens, also when that was just before it. */
+export class Waker {
+  readonly #clock: Clock
+  #woken = false
+  #sleeping: AbortController | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#sleeping?.abort()
+  }
+
+  async sleep(ms: number): Promise<void> {
+    if (!this.#woken) {
+      this.#sleeping = new AbortController()
+      await this.#clock.sleep(ms, this.#sleeping.signal)
+      this.#sleeping = undefined
+    }
+    this.#woken = false
+  }
+}
