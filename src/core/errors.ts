@@ -50,3 +50,12 @@ export function formatIssue({ file, line, column, message }: ConfigIssue): strin
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** A message that cannot be handled yet: it is to come again after about so long. */
+export class TryAgain extends LonghaulError {
+  readonly pauseMs: number
+  constructor(code: string, message: string, pauseMs: number) {
+    super(code, message)
+    this.pauseMs = pauseMs
+  }
+}

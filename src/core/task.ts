@@ -80,14 +80,16 @@ export interface Stuck {
   readonly reason: string
 }
 
-export interface Outcome {
-  readonly state: EndState
-  readonly at: Date
-  readonly exit?: Exit
-  readonly rule?: string
-  readonly by?: string
-  readonly reason?: string
-}
+export type Outcome = { readonly at: Date } & (
+  | { readonly state: 'succeeded'; readonly exit: Exit; readonly rule: string }
+  | { readonly state: 'failed'; readonly exit: Exit; readonly rule: string }
+  | {
+      readonly state: 'cancelled'
+      readonly exit?: Exit
+      readonly by?: string
+      readonly reason?: string
+    }
+)
 
 /** One start of a task on a scheduler. Its number is never reused. */
 export interface Attempt {
@@ -114,6 +116,8 @@ export interface Attempt {
   readonly callFailures: number
   readonly callAgainAt?: Date
   readonly exit?: Exit
+  /** When the exit was recorded, by the leader's clock. */
+  readonly exitedAt?: Date
   /** Whether the decision counted it against `max_attempts`. */
   readonly counted?: boolean
   /** Exited: when its unit may be removed, and when it was confirmed gone. */
@@ -125,6 +129,8 @@ export interface Stop {
   readonly reason: 'cancelled' | 'deadline' | 'attempt-timeout' | 'start-timeout'
   readonly at: Date
   readonly calledAt?: Date
+  /** The end of its output, fetched before the stop: some schedulers lose it with the unit. */
+  readonly logTail?: string
 }
 
 /** A task and all its attempts, oldest first. */

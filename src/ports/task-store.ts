@@ -25,6 +25,8 @@ export interface TaskStore {
   list(query: TaskQuery): Promise<{ readonly tasks: readonly TaskRecord[]; readonly next?: string }>
 
   definition(hash: string): Promise<Definition | undefined>
+  /** Keeps a definition that a change is about to name; one that is known adds nothing. */
+  define(definition: Definition): Promise<void>
 
   /**
    * Makes the change whole or not at all. `stale`: the task has another revision (or is gone); load it

@@ -1,0 +1,246 @@
+import type { Change, EventDraft } from './change.ts'
+import { after, callPauseMs, type Policy, wakeAt } from './dues.ts'
+import { exitedEvents, startedEvents } from './events.ts'
+import { type Exit, type ExitReason, faultOf, type ObservedExit } from './exit.ts'
+import type { Attempt, Stop, Task, TaskRecord } from './task.ts'
+
+/** The changes to an attempt, as pure functions of the record that they are made on. */
+
+/** Replaces the task's fields and one attempt, and says when to look again. */
+export function change(
+  record: TaskRecord,
+  policy: Policy,
+  with_: {
+    readonly task?: Partial<Task>
+    /** Fields to take away from the task. */
+    readonly without?: readonly (keyof Task)[]
+    readonly attempt?: Attempt
+    readonly events?: (next: TaskRecord) => readonly EventDraft[]
+    readonly commandId?: string
+  },
+): Change {
+  const task = { ...record.task, ...with_.task }
+  for (const field of with_.without ?? []) Reflect.deleteProperty(task, field)
+  const { attempt } = with_
+  const others = record.attempts.filter(({ number }) => number !== attempt?.number)
+  const attempts = attempt === undefined ? others : [...others, attempt]
+  const next = { task, attempts: attempts.toSorted((a, b) => a.number - b.number) }
+  const wake = wakeAt(next, policy)
+  return {
+    taskId: record.task.id,
+    revision: record.task.revision,
+    task,
+    attempts: attempt === undefined ? [] : [attempt],
+    events: with_.events?.(next) ?? [],
+    ...(wake !== undefined && { wakeAt: wake }),
+    ...(with_.commandId !== undefined && { commandId: with_.commandId }),
+  }
+}
+
+/** `queued` → `starting(n)`: written before the scheduler is asked. */
+export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, now: Date): Change {
+  const number = record.task.attempt + 1
+  const attempt: Attempt = {
+    number,
+    run: record.task.run,
+    unit,
+    state: 'starting',
+    createdAt: now,
+    startCall: { begunAt: now },
+    callFailures: 0,
+  }
+  return change(record, policy, {
+    task: { state: 'starting', attempt: number },
+    without: ['dueAt'],
+    attempt,
+  })
+}
+
+/** Written before the scheduler is asked once more. */
+export function startCallBegun(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+): Change {
+  return change(record, policy, { attempt: { ...attempt, startCall: { begunAt: now } } })
+}
+
+/** The scheduler holds the unit: from here on absence is a loss. */
+export function startConfirmed(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+): Change {
+  return change(record, policy, { attempt: confirmed(attempt, policy, now) })
+}
+
+function confirmed(attempt: Attempt, policy: Policy, now: Date): Attempt {
+  if (attempt.confirmedAt !== undefined) return attempt
+  const { callAgainAt: _, ...rest } = attempt
+  return {
+    ...rest,
+    startCall: { ...attempt.startCall, endedAt: now },
+    confirmedAt: now,
+    startDueAt: after(now, policy.startTimeoutMs),
+    callFailures: 0,
+  }
+}
+
+/** A call to the scheduler did not get through: the row stays, the pause grows. */
+export function callFailed(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  call: 'start' | 'stop' | 'remove',
+  now: Date,
+): Change {
+  const callFailures = attempt.callFailures + 1
+  return change(record, policy, {
+    attempt: {
+      ...attempt,
+      ...(call === 'start' && { startCall: { ...attempt.startCall, endedAt: now } }),
+      callFailures,
+      callAgainAt: after(now, callPauseMs(callFailures)),
+    },
+  })
+}
+
+/** A list was asked for: its answer is awaited before asking again. */
+export function looked(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
+  return change(record, policy, { attempt: { ...attempt, callAgainAt: after(now, 10_000) } })
+}
+
+/** The attempt is to end. Written before the scheduler is asked. */
+export function stopRequested(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  reason: Stop['reason'],
+  now: Date,
+): Change {
+  return change(record, policy, { attempt: withStop(attempt, reason, now) })
+}
+
+export function withStop(attempt: Attempt, reason: Stop['reason'], now: Date): Attempt {
+  const { callAgainAt: _, missingSince: __, ...rest } = attempt
+  return { ...rest, stop: { reason, at: now }, callFailures: 0 }
+}
+
+/** The scheduler has taken the stop. */
+export function stopCalled(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+  logTail?: string,
+): Change | undefined {
+  if (attempt.stop === undefined) return undefined
+  const { callAgainAt: _, ...rest } = attempt
+  const stop = { ...attempt.stop, calledAt: now, ...(logTail !== undefined && { logTail }) }
+  return change(record, policy, { attempt: { ...rest, stop, callFailures: 0 } })
+}
+
+/** Held by the scheduler, running or not yet, on a node that answers. Undefined: that is known. */
+export function seenAlive(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  phase: 'pending' | 'running',
+  node: string | undefined,
+  now: Date,
+): Change | undefined {
+  const starts = phase === 'running' && attempt.state === 'starting'
+  const known =
+    attempt.confirmedAt !== undefined &&
+    attempt.missingSince === undefined &&
+    attempt.unreachableSince === undefined
+  if (known && !starts) return undefined
+  const { missingSince: _, unreachableSince: __, ...rest } = confirmed(attempt, policy, now)
+  if (!starts) return change(record, policy, { attempt: rest })
+  const { attemptTimeoutMs } = policy
+  return change(record, policy, {
+    task: { state: 'running' },
+    attempt: {
+      ...rest,
+      state: 'running',
+      startedAt: now,
+      ...(node !== undefined && { node }),
+      ...(attemptTimeoutMs !== undefined && { attemptDueAt: after(now, attemptTimeoutMs) }),
+    },
+    events: ({ task }) => startedEvents(task, policy, now, attempt.number, node),
+  })
+}
+
+/** On a node that does not answer; borne from the leader's first sight of it. */
+export function seenUnreachable(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+): Change | undefined {
+  if (attempt.unreachableSince !== undefined) return undefined
+  return change(record, policy, {
+    attempt: { ...confirmed(attempt, policy, now), unreachableSince: now },
+  })
+}
+
+/** A list begun at `listedAt` lacks it for the first time. */
+export function seenMissing(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  listedAt: Date,
+): Change {
+  return change(record, policy, { attempt: { ...attempt, missingSince: listedAt } })
+}
+
+/**
+ * `starting(n)` or `running(n)` → `exited(n)`. The first truth wins: an attempt that has an exit keeps
+ * it. `gone`: its unit is known to be no more. A unit of a failure is kept for people to look at.
+ */
+export function exitRecorded(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  observed: ObservedExit,
+  now: Date,
+  { gone = false, node }: { readonly gone?: boolean; readonly node?: string | undefined } = {},
+): Change {
+  const exit = exitOf(attempt, observed, now)
+  const kept = exit.fault === 'none' || exit.fault === 'operator' ? 0 : policy.keep.failedUnitMs
+  const { callAgainAt: _, ...rest } = attempt
+  return change(record, policy, {
+    task: { state: 'exited', decideFailures: 0 },
+    attempt: {
+      ...rest,
+      state: 'exited',
+      ...(node !== undefined && { node }),
+      callFailures: 0,
+      exit,
+      exitedAt: now,
+      releaseAt: after(now, kept),
+      ...(gone && { releasedAt: now }),
+    },
+    events: ({ task }) => exitedEvents(task, policy, now, attempt.number, exit),
+  })
+}
+
+function exitOf(attempt: Attempt, observed: ObservedExit, now: Date): Exit {
+  const reason: ExitReason = observed.reason
+  const logTail = observed.logTail ?? attempt.stop?.logTail
+  return {
+    ...observed,
+    reason,
+    fault: faultOf(reason),
+    at: observed.at ?? now,
+    ...(logTail !== undefined && { logTail }),
+  }
+}
+
+/** The unit of an attempt that is over is confirmed gone. */
+export function released(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
+  const { callAgainAt: _, ...rest } = attempt
+  return change(record, policy, { attempt: { ...rest, callFailures: 0, releasedAt: now } })
+}

@@ -1,0 +1,132 @@
+import { type Attempt, currentAttempt, isEnded, type TaskRecord } from './task.ts'
+import type { TaskType } from './task-type.ts'
+
+/** How long a call to the scheduler may take. */
+export const CALL_TIMEOUT_MS = { start: 30_000, stop: 15_000, remove: 30_000 } as const
+/** A start call that is over may still bear fruit for so long: only a later list proves absence. */
+export const START_SETTLES_MS = 10_000
+/** A unit must be missing from lists for so long before it counts as lost. */
+export const LOST_AFTER_MS = 10_000
+/** An exit that the bus has not brought to the workflow by then is decided by the leader. */
+export const UNDECIDED_AFTER_MS = 5_000
+/** A stop that shows no effect for so long after the grace is asked for again. */
+const STOP_AGAIN_MS = 15_000
+/** A stopped unit on a node that does not answer is fenced off after so long, whatever `on_node_lost` says. */
+const STOPPED_UNREACHABLE_MS = 60_000
+/** Deciding that throws so often makes a task stuck. */
+export const MAX_DECIDE_FAILURES = 5
+
+/** The policies that the reconciler goes by. */
+export type Policy = Pick<
+  TaskType,
+  'startTimeoutMs' | 'attemptTimeoutMs' | 'onNodeLost' | 'keep' | 'eventNames' | 'service'
+>
+
+/** Something that must be done at a time if nothing is seen before. */
+export interface Due {
+  readonly at: Date
+  readonly what:
+    | 'start'
+    | 'start-timeout'
+    | 'attempt-timeout'
+    | 'deadline'
+    | 'stop'
+    | 'fence'
+    | 'look'
+    | 'decide'
+    | 'release'
+  readonly attempt?: Attempt
+}
+
+/** Everything that is due for a task, now or later, in no order. Empty: nothing is left to do. */
+export function dues(record: TaskRecord, policy: Policy): readonly Due[] {
+  const { task, attempts } = record
+  const found: Due[] = []
+  for (const attempt of attempts) {
+    if (attempt.exit === undefined || attempt.releasedAt !== undefined) continue
+    found.push({
+      at: later(attempt.releaseAt ?? task.createdAt, attempt),
+      what: 'release',
+      attempt,
+    })
+  }
+  if (isEnded(task.state)) return found
+  const attempt = currentAttempt(record)
+  if (task.state === 'queued') {
+    if (task.deadlineAt) found.push({ at: task.deadlineAt, what: 'deadline' })
+  } else if (attempt?.exit !== undefined) {
+    if (task.stuck === undefined) {
+      const wait = UNDECIDED_AFTER_MS * (task.decideFailures + 1)
+      found.push({ at: after(attempt.exitedAt ?? attempt.exit.at, wait), what: 'decide', attempt })
+    }
+  } else if (attempt !== undefined) {
+    found.push(...liveDues(record, attempt, policy))
+  }
+  return found
+}
+
+function liveDues({ task }: TaskRecord, attempt: Attempt, policy: Policy): Due[] {
+  const { stop, startCall, confirmedAt, startDueAt, attemptDueAt, unreachableSince } = attempt
+  const found: Due[] = []
+  if (unreachableSince !== undefined) {
+    const { action, afterMs } = policy.onNodeLost
+    const bearMs =
+      stop !== undefined ? STOPPED_UNREACHABLE_MS : action === 'retry' ? afterMs : undefined
+    if (bearMs !== undefined) {
+      found.push({ at: later(after(unreachableSince, bearMs), attempt), what: 'fence', attempt })
+    }
+  }
+  if (stop === undefined) {
+    if (task.deadlineAt) found.push({ at: task.deadlineAt, what: 'deadline', attempt })
+    if (attempt.state === 'running' && attemptDueAt) {
+      found.push({ at: attemptDueAt, what: 'attempt-timeout', attempt })
+    }
+    if (attempt.state === 'starting' && startDueAt) {
+      found.push({ at: startDueAt, what: 'start-timeout', attempt })
+    }
+    if (confirmedAt === undefined && task.stuck === undefined) {
+      found.push({ at: later(startCall.begunAt, attempt), what: 'start', attempt })
+    }
+    if (attempt.missingSince !== undefined) {
+      const at = later(after(attempt.missingSince, LOST_AFTER_MS), attempt)
+      found.push({ at, what: 'look', attempt })
+    }
+    return found
+  }
+  if (stop.calledAt === undefined) {
+    found.push({ at: later(stop.at, attempt), what: 'stop', attempt })
+  } else {
+    const ended = after(stop.calledAt, policy.service.stopGraceMs + STOP_AGAIN_MS)
+    found.push({ at: later(ended, attempt), what: 'stop', attempt })
+    if (confirmedAt === undefined) {
+      found.push({ at: later(startSettledAt(attempt), attempt), what: 'look', attempt })
+    }
+  }
+  return found
+}
+
+/** A list begun from then on shows the unit, if the start calls that are over made one. */
+export function startSettledAt({ startCall }: Attempt): Date {
+  const endedAt = startCall.endedAt ?? after(startCall.begunAt, CALL_TIMEOUT_MS.start)
+  return after(endedAt, START_SETTLES_MS)
+}
+
+/** When the reconciler must look at the task again. */
+export function wakeAt(record: TaskRecord, policy: Policy): Date | undefined {
+  const times = dues(record, policy).map(({ at }) => at.getTime())
+  return times.length === 0 ? undefined : new Date(Math.min(...times))
+}
+
+export function after(time: Date, ms: number): Date {
+  return new Date(time.getTime() + ms)
+}
+
+/** A call to the scheduler that has failed waits for its pause. */
+function later(at: Date, { callAgainAt }: Attempt): Date {
+  return callAgainAt !== undefined && callAgainAt > at ? callAgainAt : at
+}
+
+/** The pause after `failures` failed calls in a row: 1 s, doubling to a minute. */
+export function callPauseMs(failures: number): number {
+  return Math.min(60_000, 1000 * 2 ** Math.min(failures - 1, 6))
+}

@@ -1,0 +1,181 @@
+import * as attempts from './attempts.ts'
+import type { Change } from './change.ts'
+import { dues, type Policy, startSettledAt, LOST_AFTER_MS } from './dues.ts'
+import type { ExitReason, ObservedExit } from './exit.ts'
+import { deadlinePassed, stuck } from './lifecycle.ts'
+import { type Attempt, currentAttempt, type TaskRecord } from './task.ts'
+import type { Absence, Observation } from './unit.ts'
+
+/**
+ * What is to be done next about a task. The reconciler does it, loads the task again and asks again,
+ * until there is nothing left.
+ */
+export type Action =
+  | { readonly kind: 'none' }
+  /** Write it. */
+  | { readonly kind: 'change'; readonly change: Change }
+  /** Ask the scheduler; the call's outcome is a change of its own. */
+  | { readonly kind: 'start' | 'stop'; readonly attempt: Attempt }
+  /** Remove the unit, and when it is certainly gone, record that the attempt ended with `exit`. */
+  | { readonly kind: 'fence'; readonly attempt: Attempt; readonly exit: ObservedExit }
+  /** Remove a unit whose attempt is over. `late`: it should not have been there any more. */
+  | { readonly kind: 'release'; readonly attempt: Attempt; readonly late: boolean }
+  /** Have the scheduler's list read soon. */
+  | { readonly kind: 'look'; readonly attempt: Attempt }
+  /** The exit has waited too long for the workflow: decide here. */
+  | { readonly kind: 'decide' }
+
+/** A unit as seen, or not seen; `listedAt` where a list begun then showed it. */
+export type Sighting =
+  | { readonly observation: Observation; readonly listedAt?: Date }
+  | { readonly unit: string; readonly absence: Absence }
+
+const NONE: Action = { kind: 'none' }
+
+/**
+ * Level-triggered: what is to be done follows from the record, the time and what was last seen, not
+ * from what happened in between. A sighting comes first; without one, or when it says nothing new, what
+ * is due is done.
+ */
+export function reconcile(
+  record: TaskRecord,
+  policy: Policy,
+  sighting: Sighting | undefined,
+  now: Date,
+): Action {
+  const seen = sighting === undefined ? NONE : fromSighting(record, policy, sighting, now)
+  return seen.kind === 'none' ? fromDues(record, policy, now) : seen
+}
+
+function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, now: Date): Action {
+  if ('absence' in sighting) {
+    const attempt = record.attempts.find(({ unit }) => unit === sighting.unit)
+    if (attempt === undefined || attempt.exit !== undefined) return NONE
+    return whenAbsent(record, attempt, policy, sighting.absence.listedAt, now)
+  }
+  const { observation, listedAt } = sighting
+  const { task } = record
+  const { attempt: number, taskUid } = observation.identity
+  if (taskUid !== task.uid) return NONE
+  if (number > task.attempt) {
+    if (task.stuck !== undefined) return NONE
+    const reason =
+      `the scheduler holds attempt ${number} (unit ${observation.unit}), but the store knows only ` +
+      `${task.attempt}: was the store restored from a backup? Remove the unit, then redrive the task`
+    return { kind: 'change', change: stuck(record, policy, reason, now) }
+  }
+  const attempt = record.attempts.find((candidate) => candidate.number === number)
+  if (attempt === undefined) return NONE
+  if (attempt.exit !== undefined) return whenOver(attempt, observation, listedAt)
+  return whenSeen(record, attempt, policy, observation, now)
+}
+
+/** A list begun after the end that still shows it alive: a copy that came back. */
+function whenOver(attempt: Attempt, { phase }: Observation, listedAt: Date | undefined): Action {
+  const over = attempt.releasedAt ?? attempt.exitedAt
+  if (listedAt === undefined || over === undefined || listedAt <= over) return NONE
+  const alive = phase === 'pending' || phase === 'running'
+  if (alive) return { kind: 'release', attempt, late: true }
+  return attempt.releasedAt === undefined || phase === 'unreachable'
+    ? NONE
+    : { kind: 'release', attempt, late: false }
+}
+
+function whenSeen(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  observation: Observation,
+  now: Date,
+): Action {
+  const { node } = observation
+  switch (observation.phase) {
+    case 'exited': {
+      const exit = attributed(attempt, observation.exit, observation.stopped)
+      return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { node }))
+    }
+    case 'removed': {
+      const reason = attempt.stop?.reason ?? 'removed'
+      const { message } = observation
+      const exit: ObservedExit = { reason, ...(message !== undefined && { message }) }
+      return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { gone: true }))
+    }
+    case 'pending':
+    case 'running':
+      return asAction(attempts.seenAlive(record, attempt, policy, observation.phase, node, now))
+    case 'unreachable':
+      return asAction(attempts.seenUnreachable(record, attempt, policy, now))
+  }
+}
+
+/**
+ * An end that our own stop brought about bears the stop's reason. A program that was faster than the
+ * stop keeps its own: a recorded success stays one.
+ */
+function attributed(attempt: Attempt, exit: ObservedExit, stopped: boolean): ObservedExit {
+  const { stop } = attempt
+  if (stop === undefined) return exit
+  const ours = stopped || (stop.calledAt !== undefined && exit.reason !== 'completed')
+  return ours ? { ...exit, reason: stop.reason } : exit
+}
+
+function whenAbsent(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  listedAt: Date,
+  now: Date,
+): Action {
+  const { stop, confirmedAt, missingSince } = attempt
+  if (stop !== undefined) {
+    const called = stop.calledAt !== undefined && listedAt > stop.calledAt
+    const settled = confirmedAt !== undefined || listedAt >= startSettledAt(attempt)
+    if (!called || !settled) return NONE
+    const exit = { reason: stop.reason }
+    return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { gone: true }))
+  }
+  // Absence before a confirmed start means start again, and that is due anyway.
+  if (confirmedAt === undefined || listedAt <= confirmedAt) return NONE
+  if (missingSince === undefined) {
+    return asAction(attempts.seenMissing(record, attempt, policy, listedAt))
+  }
+  if (listedAt.getTime() < missingSince.getTime() + LOST_AFTER_MS) return NONE
+  const message = `the scheduler does not know the unit ${attempt.unit} any more`
+  return { kind: 'fence', attempt, exit: { reason: 'lost', message } }
+}
+
+function fromDues(record: TaskRecord, policy: Policy, now: Date): Action {
+  const due = dues(record, policy)
+    .filter(({ at }) => at <= now)
+    .toSorted((a, b) => a.at.getTime() - b.at.getTime())[0]
+  if (due === undefined) return NONE
+  const { what, attempt } = due
+  if (what === 'deadline' && attempt === undefined) {
+    return asAction(deadlinePassed(record, policy, now))
+  }
+  if (attempt === undefined) return NONE
+  switch (what) {
+    case 'deadline':
+    case 'attempt-timeout':
+    case 'start-timeout':
+      return asAction(attempts.stopRequested(record, attempt, policy, what, now))
+    case 'start':
+    case 'stop':
+    case 'look':
+      return { kind: what, attempt }
+    case 'fence': {
+      const reason: ExitReason = attempt.stop?.reason ?? 'node-lost'
+      const since = attempt.unreachableSince?.toISOString() ?? ''
+      const message = `node ${attempt.node ?? '(unknown)'} has not answered since ${since}`
+      return { kind: 'fence', attempt, exit: { reason, message } }
+    }
+    case 'release':
+      return { kind: 'release', attempt, late: false }
+    case 'decide':
+      return currentAttempt(record)?.exit === undefined ? NONE : { kind: 'decide' }
+  }
+}
+
+function asAction(change: Change | undefined): Action {
+  return change === undefined ? NONE : { kind: 'change', change }
+}
