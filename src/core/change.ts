@@ -1,5 +1,4 @@
 import type { JsonObject } from './json.ts'
-import type { Definition } from './task-type.ts'
 import type { Attempt, StickyAttributes, Task } from './task.ts'
 
 /**
@@ -11,8 +10,6 @@ export interface Change {
   /** The revision it was computed from; the store raises it by one. */
   readonly revision: number
   readonly task: Omit<Task, 'revision'>
-  /** The definition that the task now names, where it is another than before (a redrive). */
-  readonly definition?: Definition
   /** The attempts that are new or differ. */
   readonly attempts: readonly Attempt[]
   readonly events: readonly EventDraft[]

@@ -34,9 +34,6 @@ export function* applyChange(
 ): Transaction<'applied' | 'stale' | 'repeated'> {
   const { taskId, revision, commandId } = change
   if (commandId !== undefined && (yield* isApplied(commandId))) return 'repeated'
-  const [current] = yield sql`SELECT id FROM tasks WHERE id = ${taskId} AND revision = ${revision}`
-  if (!current) return 'stale'
-  if (change.definition) yield* insertDefinition(change.definition)
   const columns = taskColumns(change.task, change.wakeAt, now)
   const [changed] = yield sql`UPDATE tasks SET ${assigned(columns)}, revision = revision + 1
     WHERE id = ${taskId} AND revision = ${revision} RETURNING id`
@@ -71,7 +68,12 @@ export function* guardLease(dialect: Dialect, lease: Lease): Transaction<void> {
   if (!newest) throw new LeaseLost()
 }
 
-function* insertDefinition({ hash, name, directory, compose }: Definition): Transaction<void> {
+export function* insertDefinition({
+  hash,
+  name,
+  directory,
+  compose,
+}: Definition): Transaction<void> {
   yield sql`INSERT INTO definitions (hash, name, directory, compose)
     VALUES (${hash}, ${name}, ${directory}, ${JSON.stringify(compose)})
     ON CONFLICT (hash) DO NOTHING`

@@ -4,7 +4,14 @@ import type { Change } from '../../../src/core/change.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { WakeTopic } from '../../../src/ports/store.ts'
 import type { TaskQuery, TaskStore } from '../../../src/ports/task-store.ts'
-import { acceptTask, applyChange, guardLease, insertEvents, isApplied } from './changes.ts'
+import {
+  acceptTask,
+  applyChange,
+  guardLease,
+  insertDefinition,
+  insertEvents,
+  isApplied,
+} from './changes.ts'
 import type { Dialect } from './dialect.ts'
 import type { Driver } from './driver.ts'
 import { readFigures } from './figures.ts'
@@ -41,6 +48,8 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
           compose: json(row, 'compose') as JsonObject,
         }
       }),
+
+    define: (definition) => driver.write(() => insertDefinition(definition)),
 
     apply: (change, lease) =>
       driver.write(
