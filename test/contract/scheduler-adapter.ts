@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Rejected, Unavailable } from '../../src/core/errors.ts'
 import type { ObservedExit } from '../../src/core/exit.ts'
+import type { Service } from '../../src/core/task-type.ts'
 import type { Observation, UnitSpec } from '../../src/core/unit.ts'
 import type { SchedulerAdapter } from '../../src/ports/scheduler-adapter.ts'
 
@@ -14,7 +15,6 @@ export interface SchedulerHarness extends AsyncDisposable {
   unit(program: Program): UnitSpec
   /** How often the unit's program has really begun to run. */
   runs(unit: UnitSpec): Promise<number>
-  readonly can: SchedulerAbilities
 }
 
 export type Program =
@@ -68,7 +68,9 @@ export function schedulerAdapterContract(
         return seen?.phase === phase ? seen : undefined
       })
     /** Waits until it is over in the lists, and gives how. */
-    const exitOf = async (unit: UnitSpec): Promise<ObservedExit & { readonly stopped: boolean }> => {
+    const exitOf = async (
+      unit: UnitSpec,
+    ): Promise<ObservedExit & { readonly stopped: boolean }> => {
       const seen = await until(unit, 'exited')
       assert(seen.phase === 'exited')
       return { ...seen.exit, stopped: seen.stopped }
@@ -449,5 +451,34 @@ export async function within<T>(
     if (found !== undefined) return found
     if (performance.now() > until) throw new Error(`not within ${limitMs} ms: ${what}`)
     await sleep(5)
+  }
+}
+
+/** A unit spec with everything filled in, of an attempt of its own: for harnesses to make theirs from. */
+export function unitNamed(
+  name: string,
+  service: Partial<Service> = {},
+  rest: Partial<Omit<UnitSpec, 'name' | 'service'>> = {},
+): UnitSpec {
+  return {
+    name,
+    identity: {
+      installation: 'test',
+      taskId: `test/${name}`,
+      taskUid: `uid-${name}`,
+      taskType: 'test',
+      run: 1,
+      attempt: 1,
+    },
+    directory: '/',
+    logTailBytes: 16_384,
+    ...rest,
+    service: {
+      environment: {},
+      stopSignal: 'SIGTERM',
+      stopGraceMs: 10_000,
+      compose: {},
+      ...service,
+    },
   }
 }
