@@ -1,39 +1,12 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
-import type { Driver } from '../../../../adapters/store/sql/driver.ts'
 import { migrate } from '../../../../adapters/store/sql/migrate.ts'
 import { startable } from '../../../../adapters/store/sql/startable.ts'
-import type { Row, Statement, Transaction } from '../../../../adapters/store/sql/statement.ts'
 import { createTaskStore } from '../../../../adapters/store/sql/task-store.ts'
 import { SQLITE } from '../../../../adapters/store/sqlite/dialect.ts'
 import { SqliteDriver } from '../../../../adapters/store/sqlite/driver.ts'
+import { counting } from './counting-driver.ts'
 import { DEFINITION, ManualClock, newTask, QuietLogger } from '../../../support/store.ts'
-
-/** Passes everything on, counts the rows that come back and keeps what was asked. */
-function counting(driver: Driver) {
-  const seen = { rows: 0, statements: [] as Statement[] }
-  function* watched<T>(transaction: () => Transaction<T>): Transaction<T> {
-    const inner = transaction()
-    let step = inner.next()
-    while (!step.done) {
-      const rows: readonly Row[] = yield step.value
-      seen.rows += rows.length
-      seen.statements.push(step.value)
-      step = inner.next(rows)
-    }
-    return step.value
-  }
-  const wrapped: Driver = {
-    read: (transaction) => driver.read(() => watched(transaction)),
-    write: (transaction, effects) => driver.write(() => watched(transaction), effects),
-    onWrite: (topic, listener) => driver.onWrite(topic, listener),
-    wake: (topic) => {
-      driver.wake(topic)
-    },
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
-  }
-  return { wrapped, seen }
-}
 
 describe('the queue, with ten thousand in the way', () => {
   it('visits a bounded number of rows, each by an index and in its order', async () => {
