@@ -13,8 +13,8 @@ import type { ProcessPlan } from './plan.ts'
  * - Commands with redirections are no special builtins: a failed redirection of one of those ends dash.
  * - The command is resolved to a path, because `exit` or `trap` would otherwise be the shell's own, and
  *   so that a missing one is not taken for a program's own 127. What the kernel then refuses
- *   (interpreter missing, wrong format, noexec) shows in the failed `exec`: dash and ash leave by the
- *   trap, bash by the line after it.
+ *   (interpreter missing, wrong format, noexec) makes `exec` fail, which runs the trap; bash runs none
+ *   there, so under bash such a command has failed with 126 or 127, and its log says why.
  * - A stop before this point finds the shim alone, so it looks for one. A signal that falls between that
  *   look and the fork is missed: then the grace ends the program.
  * - `umask` and the three variables that shells export unasked are put right for the program only.
@@ -65,14 +65,10 @@ if [ -e stopping ]; then
 fi
 (
   umask "$lh__umask"
-  [ -z "$BASH_VERSION" ] || shopt -s execfail
   trap 'true >|"$lh__unit/refused"' 0
   cd "$lh__work" || exit 126
   unset PWD OLDPWD SHLVL
   if [ "$lh__odd" ]; then exec env -- "$@"; else exec "$lh__path" "$@"; fi
-  lh__code=$?
-  true >|"$lh__unit/refused"
-  exit $lh__code
 ) >>log 2>&1
 lh__end $?
 `
