@@ -1,8 +1,11 @@
 import { type Attempt, currentAttempt, isEnded, type TaskRecord } from './task.ts'
 import type { TaskType } from './task-type.ts'
 
-/** How long a call to the scheduler may take. */
-export const CALL_TIMEOUT_MS = { start: 30_000, stop: 15_000, remove: 30_000 } as const
+/**
+ * How long a call to the scheduler may take: less than what is left of a lease of 8 s that is renewed
+ * every 2 s, so that no call outlives the lead that it was made under.
+ */
+export const CALL_TIMEOUT_MS = { start: 5_000, stop: 5_000, remove: 5_000 } as const
 /** A start call that is over may still bear fruit for so long: only a later list proves absence. */
 export const START_SETTLES_MS = 10_000
 /** A unit must be missing from lists for so long before it counts as lost. */
@@ -38,8 +41,11 @@ export interface Due {
   readonly attempt?: Attempt
 }
 
-/** Everything that is due for a task, now or later, in no order. Empty: nothing is left to do. */
-export function dues(record: TaskRecord, policy: Policy): readonly Due[] {
+/**
+ * Everything that is due for a task, now or later, in no order. Empty: nothing is left to do.
+ * `leadingSince`: start calls begun before are over, whoever made them.
+ */
+export function dues(record: TaskRecord, policy: Policy, leadingSince?: Date): readonly Due[] {
   const { task, attempts } = record
   const found: Due[] = []
   for (const attempt of attempts) {
@@ -60,12 +66,17 @@ export function dues(record: TaskRecord, policy: Policy): readonly Due[] {
       found.push({ at: after(attempt.exitedAt ?? attempt.exit.at, wait), what: 'decide', attempt })
     }
   } else if (attempt !== undefined) {
-    found.push(...liveDues(record, attempt, policy))
+    found.push(...liveDues(record, attempt, policy, leadingSince))
   }
   return found
 }
 
-function liveDues({ task }: TaskRecord, attempt: Attempt, policy: Policy): Due[] {
+function liveDues(
+  { task }: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  leadingSince: Date | undefined,
+): Due[] {
   const { stop, startCall, confirmedAt, startDueAt, attemptDueAt, unreachableSince } = attempt
   const found: Due[] = []
   if (unreachableSince !== undefined) {
@@ -85,7 +96,10 @@ function liveDues({ task }: TaskRecord, attempt: Attempt, policy: Policy): Due[]
       found.push({ at: startDueAt, what: 'start-timeout', attempt })
     }
     if (confirmedAt === undefined && task.stuck === undefined) {
-      found.push({ at: later(startCall.begunAt, attempt), what: 'start', attempt })
+      const { begunAt, endedAt } = startCall
+      const over = endedAt ?? (leadingSince && begunAt < leadingSince ? leadingSince : undefined)
+      const at = later(over ?? after(begunAt, CALL_TIMEOUT_MS.start + 1000), attempt)
+      found.push({ at, what: 'start', attempt })
     }
     if (attempt.missingSince !== undefined) {
       const at = later(after(attempt.missingSince, LOST_AFTER_MS), attempt)
@@ -129,4 +143,13 @@ function later(at: Date, { callAgainAt }: Attempt): Date {
 /** The pause after `failures` failed calls in a row: 1 s, doubling to a minute. */
 export function callPauseMs(failures: number): number {
   return Math.min(60_000, 1000 * 2 ** Math.min(failures - 1, 6))
+}
+
+/** For a task whose definition cannot be read any more: what keeps it moving and visible. */
+export const FALLBACK_POLICY: Policy = {
+  startTimeoutMs: 600_000,
+  onNodeLost: { action: 'retry', afterMs: 60_000 },
+  keep: { outcomeMs: 30 * 86_400_000, failedUnitMs: 3_600_000, logTailBytes: 16_384 },
+  eventNames: {},
+  service: { environment: {}, stopSignal: 'SIGTERM', stopGraceMs: 10_000, compose: {} },
 }

@@ -42,9 +42,10 @@ export function reconcile(
   policy: Policy,
   sighting: Sighting | undefined,
   now: Date,
+  leadingSince?: Date,
 ): Action {
   const seen = sighting === undefined ? NONE : fromSighting(record, policy, sighting, now)
-  return seen.kind === 'none' ? fromDues(record, policy, now) : seen
+  return seen.kind === 'none' ? fromDues(record, policy, now, leadingSince) : seen
 }
 
 function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, now: Date): Action {
@@ -144,8 +145,13 @@ function whenAbsent(
   return { kind: 'fence', attempt, exit: { reason: 'lost', message } }
 }
 
-function fromDues(record: TaskRecord, policy: Policy, now: Date): Action {
-  const due = dues(record, policy)
+function fromDues(
+  record: TaskRecord,
+  policy: Policy,
+  now: Date,
+  leadingSince: Date | undefined,
+): Action {
+  const due = dues(record, policy, leadingSince)
     .filter(({ at }) => at <= now)
     .toSorted((a, b) => a.at.getTime() - b.at.getTime())[0]
   if (due === undefined) return NONE

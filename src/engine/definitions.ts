@@ -1,23 +1,27 @@
 import { compileTaskType } from '../core/compose/compile.ts'
 import { Rejected } from '../core/errors.ts'
-import type { Policy } from '../core/dues.ts'
+import { FALLBACK_POLICY, type Policy } from '../core/dues.ts'
 import type { TaskType } from '../core/task-type.ts'
+import type { Logger } from '../ports/logger.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 
 /** The definitions that tasks were accepted under, with this process's variables filled in. */
 export interface Definitions {
   /** Throws `Rejected` where a variable is missing or it cannot be read any more. */
   type(hash: string): Promise<TaskType>
-  /** What the reconciler needs of it. */
+  /** What the reconciler needs of it; where it cannot be read, what keeps the task moving. */
   policy(hash: string): Promise<Policy>
+  /** The limit on how many of a concurrency group may be in flight, if it has one. */
+  limit(hash: string): Promise<number | undefined>
 }
 
 /** Compiled definitions kept at hand; more are compiled again. */
 const KEPT = 500
 
 export function createDefinitions(
-  tasks: TaskStore,
+  tasks: Pick<TaskStore, 'definition'>,
   environment: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
 ): Definitions {
   const compiled = new Map<string, TaskType>()
 
@@ -35,5 +39,20 @@ export function createDefinitions(
     return made
   }
 
-  return { type, policy: type }
+  /** The type, or undefined (and a line in the log) where it cannot be read any more. */
+  async function readable(hash: string): Promise<TaskType | undefined> {
+    try {
+      return await type(hash)
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      logger.error('definition.unreadable', { hash, error: error.message })
+      return undefined
+    }
+  }
+
+  return {
+    type,
+    policy: async (hash) => (await readable(hash)) ?? FALLBACK_POLICY,
+    limit: async (hash) => (await readable(hash))?.concurrency?.limit,
+  }
 }

@@ -1,0 +1,121 @@
+import {
+  Bus,
+  type BusInstance,
+  type HandlerDefinition,
+  messageHandlingContext,
+  type LoggerFactory,
+} from '@node-ts/bus-core'
+import type { MessageAttributes } from '@node-ts/bus-messages'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { COMMAND_BODIES, TaskExited } from '../core/messages.ts'
+import type { StickyAttributes } from '../core/task.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Meter } from '../ports/meter.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+import type { MessageTransport, RawMessage } from '../ports/transport.ts'
+import type { Commands } from './commands.ts'
+import type { Decider } from './decider.ts'
+import { TaskWorkflow, TaskWorkflowPersistence } from './workflow.ts'
+
+/** Handlers of messages that run side by side. */
+export const BUS_CONCURRENCY = 16
+/** Tries before a message is dead-lettered, on every transport. */
+export const MOST_TRIES = 10
+
+const TASK_EXITED = new TaskExited().$name
+
+/** The names that this daemon takes whatever its task types are. */
+export const OWN_NAMES: readonly string[] = [...Object.keys(COMMAND_BODIES), TASK_EXITED]
+
+/**
+ * The bus, built and initialised but not started. One process has one: bus-core's handling context is
+ * the process's. `TaskExited` goes to the workflow; every other name that arrives goes to one custom
+ * handler, for bus-core deletes a message that has none, and takes no more handlers once it is built.
+ */
+export async function createBus(deps: {
+  readonly transport: MessageTransport
+  readonly commands: Commands
+  readonly decider: Decider
+  readonly tasks: Pick<TaskStore, 'find'>
+  readonly logger: Logger
+  readonly meter: Meter
+}): Promise<BusInstance> {
+  const { transport, commands, decider, tasks, logger, meter } = deps
+
+  const handleCommand = async (message: JsonObject, attributes: MessageAttributes) => {
+    const context = messageHandlingContext.get() as
+      { readonly id?: string; readonly raw: RawMessage } | undefined
+    const { $name, $version: _, ...body } = message
+    await commands.handle({
+      name: String($name),
+      body: body as JsonObject,
+      messageId: context?.id ?? '',
+      ...(attributes.correlationId !== undefined && { correlationId: attributes.correlationId }),
+      attributes: attributes.attributes as StickyAttributes,
+      stickyAttributes: attributes.stickyAttributes as StickyAttributes,
+      tries: context?.raw.tries ?? 0,
+      mostTries: MOST_TRIES,
+    })
+  }
+
+  const configuration = Bus.configure()
+    .withTransport(transport)
+    .withConcurrency(BUS_CONCURRENCY)
+    .withLogger(busLogger(logger))
+    .withContainer({ get: <T>() => new TaskWorkflow(decider) as T })
+    .withPersistence(new TaskWorkflowPersistence(tasks))
+    .withWorkflow(TaskWorkflow as never)
+    .withCustomHandler(handleCommand as HandlerDefinition<JsonObject>, {
+      resolveWith: (message) => isJsonObject(message) && message['$name'] !== TASK_EXITED,
+    })
+  // bus-core would install handlers of its own, which stop the bus behind the daemon's back; there is
+  // no public way to have none (a test pins the field's name).
+  Reflect.set(configuration, 'interruptSignals', [])
+  const bus = configuration.build()
+  bus.onError.on(({ error, rawMessage }) => {
+    if (rawMessage === undefined) return
+    const cause = causeOf(error)
+    const raw = rawMessage.raw as RawMessage
+    transport.failed(raw, cause)
+    meter.message(raw.tries + 1 >= MOST_TRIES ? 'dead-lettered' : 'retried')
+    logger.warn('message.failed', {
+      messageId: rawMessage.id,
+      name: rawMessage.domainMessage.$name,
+      tries: raw.tries + 1,
+      error: cause instanceof Error ? cause.message : String(cause),
+    })
+  })
+  bus.afterDispatch.on(() => {
+    meter.message('handled')
+  })
+  await bus.initialize()
+  return bus
+}
+
+/** The handler's own error: bus-core wraps it, inside a workflow twice. */
+function causeOf(error: unknown): unknown {
+  const rejections =
+    error instanceof Error && 'rejections' in error && Array.isArray(error.rejections)
+      ? (error.rejections as unknown[])
+      : []
+  return rejections.length === 0 ? error : causeOf(rejections[0])
+}
+
+/** bus-core hands whole messages to its logger: only its words and what names a message get through. */
+function busLogger(logger: Logger): LoggerFactory {
+  const line = (text: string, meta?: object): void => {
+    const inner = meta as { readonly messageName?: unknown } | undefined
+    const name = inner?.messageName
+    logger.debug('bus.says', { text, ...(typeof name === 'string' && { name }) })
+  }
+  return (source) => ({
+    debug: () => undefined,
+    trace: () => undefined,
+    info: line,
+    warn: line,
+    error: (text, meta) => {
+      line(`${source}: ${text}`, meta)
+    },
+    fatal: line,
+  })
+}

@@ -1,0 +1,33 @@
+import { LeaseLost, Rejected, Unavailable, errorMessage } from '../core/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Lease } from '../ports/leadership.ts'
+
+/**
+ * Calls the scheduler with a limit of time, and only while that limit ends before the lease does: a
+ * call never outlives the lead that it was made under. Throws `Rejected` as it comes, `LeaseLost` where
+ * the lead is over, and everything else as `Unavailable`.
+ */
+export async function callScheduler(
+  how: {
+    readonly lease: Lease
+    readonly clock: Clock
+    readonly signal: AbortSignal
+    readonly timeoutMs: number
+  },
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { lease, clock, signal, timeoutMs } = how
+  while (lease.remainingMs() < timeoutMs) {
+    if (lease.lost.aborted || signal.aborted) throw new LeaseLost()
+    await clock.sleep(100, AbortSignal.any([lease.lost, signal]))
+  }
+  if (lease.lost.aborted) throw new LeaseLost()
+  const timeout = AbortSignal.timeout(timeoutMs)
+  try {
+    await work(AbortSignal.any([timeout, lease.lost]))
+  } catch (error) {
+    if (lease.lost.aborted) throw new LeaseLost()
+    if (error instanceof Rejected || error instanceof Unavailable) throw error
+    throw new Unavailable('scheduler', errorMessage(error), error)
+  }
+}

@@ -1,0 +1,96 @@
+import { errorMessage, LeaseLost } from '../core/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Lease } from '../ports/leadership.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Meter } from '../ports/meter.ts'
+import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
+import type { Store } from '../ports/store.ts'
+import { Bell } from './bell.ts'
+import type { Decider } from './decider.ts'
+import type { Definitions } from './definitions.ts'
+import { runDispatcher } from './dispatcher.ts'
+import { createDrift } from './drift.ts'
+import { runHousekeeping } from './housekeeping.ts'
+import { createReconciler } from './reconciler.ts'
+import type { TaskTypes } from './task-types.ts'
+import type { Transitions } from './transitions.ts'
+import { runWatcher } from './watcher.ts'
+
+export interface LeaderParts {
+  readonly store: Store
+  readonly transitions: Transitions
+  readonly definitions: Definitions
+  readonly decider: Decider
+  readonly scheduler: SchedulerAdapter
+  readonly taskTypes: TaskTypes
+  /** Calls the listener when the task types have changed: limits may have. */
+  onTaskTypes(listener: () => void): () => void
+  readonly limitInFlight: number
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly meter: Meter
+}
+
+const RETRY_MS = 1_000
+
+/**
+ * Waits for the lead, runs the loops while it has it, gives it up, and waits again, until the signal is
+ * aborted. Whatever ends one loop ends them all: half a leader is none.
+ */
+export async function runLeader(parts: LeaderParts, signal: AbortSignal): Promise<void> {
+  const { store, clock, logger, meter } = parts
+  while (!signal.aborted) {
+    try {
+      await using lease = await store.leadership.acquire(signal)
+      logger.info('lead.taken', { epoch: lease.epoch })
+      meter.leading(true)
+      await lead(parts, lease, signal)
+    } catch (error) {
+      if (signal.aborted) break
+      logger.warn('lead.lost', { error: errorMessage(error) })
+    } finally {
+      meter.leading(false)
+    }
+    await clock.sleep(RETRY_MS, signal)
+  }
+}
+
+async function lead(parts: LeaderParts, lease: Lease, stop: AbortSignal): Promise<void> {
+  const { store, clock, logger } = parts
+  const failed = new AbortController()
+  const signal = AbortSignal.any([stop, lease.lost, failed.signal])
+  const bells = { queue: new Bell(), tasks: new Bell(), list: new Bell() }
+  const unsubscribe = [
+    store.onWrite('queue', bells.queue.ring),
+    store.onWrite('tasks', bells.tasks.ring),
+    parts.onTaskTypes(bells.queue.ring),
+  ]
+  const drift = createDrift({
+    clock,
+    logger,
+    shift: (ms) => store.tasks.shiftDues(ms, lease),
+  })
+  const common = {
+    ...parts,
+    installation: store.installation,
+    tasks: store.tasks,
+    lease,
+    drift,
+    signal,
+  }
+  const reconciler = createReconciler({ ...common, bell: bells.tasks, look: bells.list.ring })
+  const loops = [
+    runDispatcher({ ...common, reconciler, bell: bells.queue }),
+    reconciler.run(),
+    runWatcher({ ...common, reconciler, bell: bells.list }),
+    runHousekeeping({ ...common, events: store.events }),
+  ]
+  try {
+    await Promise.all(loops)
+  } finally {
+    failed.abort()
+    await Promise.allSettled(loops)
+    for (const end of unsubscribe) end()
+  }
+  if (lease.lost.aborted) throw new LeaseLost()
+}

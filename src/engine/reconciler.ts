@@ -1,0 +1,304 @@
+import * as attempts from '../core/attempts.ts'
+import type { Change } from '../core/change.ts'
+import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
+import { errorMessage, LeaseLost, Rejected, Unavailable } from '../core/errors.ts'
+import type { ObservedExit } from '../core/exit.ts'
+import { type Action, reconcile, type Sighting } from '../core/reconcile.ts'
+import type { Attempt, TaskRecord } from '../core/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Lease } from '../ports/leadership.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Meter } from '../ports/meter.ts'
+import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
+import type { TaskStore } from '../ports/task-store.ts'
+import { Bell, LONGEST_SLEEP_MS } from './bell.ts'
+import { callScheduler } from './call-scheduler.ts'
+import type { Decider } from './decider.ts'
+import type { Definitions } from './definitions.ts'
+import type { Drift } from './drift.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import type { Transitions } from './transitions.ts'
+import { unitSpecFor } from './unit-spec.ts'
+
+const BATCH = 100
+/** Tasks worked on at a time: calls to the scheduler among them. */
+const MOST_AT_A_TIME = 500
+const LOG_TAIL_TIMEOUT_MS = 3_000
+
+export interface Reconciler {
+  /** A unit was seen, or not. Resolves when what follows from it has been done. */
+  see(taskId: string, sighting: Sighting): Promise<void>
+  /** The row says `starting(n)`, written just now by this leader: asks the scheduler. Does not wait. */
+  start(taskId: string): void
+  /** Runs what is due until the signal is aborted and nothing is under way any more. */
+  run(): Promise<void>
+}
+
+/**
+ * Does what `reconcile` says: one task at a time for itself, many side by side. The store decides what
+ * is so; a crash anywhere leaves a row from which the next leader goes on.
+ */
+export function createReconciler(deps: {
+  readonly installation: string
+  readonly tasks: TaskStore
+  readonly transitions: Transitions
+  readonly definitions: Definitions
+  readonly decider: Decider
+  readonly scheduler: SchedulerAdapter
+  readonly lease: Lease
+  readonly drift: Drift
+  readonly bell: Bell
+  /** Has the scheduler's list read soon. */
+  readonly look: () => void
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly meter: Meter
+  readonly signal: AbortSignal
+}): Reconciler {
+  const { installation, tasks, transitions, definitions, decider, scheduler, lease } = deps
+  const { drift, bell, look, clock, logger, meter, signal } = deps
+  const queue = new KeyedQueue()
+  const leadingSince = clock.now()
+
+  /** One call under the lease; its failure is the caller's to record. */
+  const call = (kind: keyof typeof CALL_TIMEOUT_MS, work: (signal: AbortSignal) => Promise<void>) =>
+    callScheduler({ lease, clock, signal, timeoutMs: CALL_TIMEOUT_MS[kind] }, work)
+
+  /** Records what came of a call, on the attempt as it is by then. */
+  async function record(
+    taskId: string,
+    number: number,
+    compute: (record: TaskRecord, attempt: Attempt, policy: Policy) => Change | undefined,
+  ): Promise<void> {
+    await transitions.change(
+      taskId,
+      async (current) => {
+        const attempt = current.attempts.find((candidate) => candidate.number === number)
+        if (attempt === undefined) return undefined
+        return compute(current, attempt, await definitions.policy(current.task.definition))
+      },
+      lease,
+    )
+  }
+
+  async function failed(
+    taskId: string,
+    attempt: Attempt,
+    kind: keyof typeof CALL_TIMEOUT_MS,
+    error: unknown,
+  ): Promise<void> {
+    if (error instanceof LeaseLost) throw error
+    logger.warn(`${kind}.failed`, {
+      taskId,
+      attempt: attempt.number,
+      failures: attempt.callFailures + 1,
+      error: errorMessage(error),
+    })
+    await record(taskId, attempt.number, (current, latest, policy) =>
+      latest.exit !== undefined && kind !== 'remove'
+        ? undefined
+        : attempts.callFailed(current, latest, policy, kind, clock.now()),
+    )
+  }
+
+  async function startUnit({ task }: TaskRecord, attempt: Attempt): Promise<void> {
+    try {
+      const type = await definitions.type(task.definition)
+      const unit = unitSpecFor(installation, type, task, attempt)
+      await call('start', (aborted) => scheduler.start(unit, aborted))
+    } catch (error) {
+      if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
+      const exit: ObservedExit = { reason: 'rejected', message: error.message }
+      return record(task.id, attempt.number, (current, latest, policy) =>
+        latest.exit === undefined
+          ? attempts.exitRecorded(current, latest, policy, exit, clock.now())
+          : undefined,
+      )
+    }
+    await record(task.id, attempt.number, (current, latest, policy) =>
+      latest.exit === undefined && latest.confirmedAt === undefined
+        ? attempts.startConfirmed(current, latest, policy, clock.now())
+        : undefined,
+    )
+  }
+
+  async function stopUnit({ task }: TaskRecord, attempt: Attempt, policy: Policy): Promise<void> {
+    const logTail =
+      attempt.stop?.calledAt === undefined
+        ? await logTailOf(attempt.unit, policy.keep.logTailBytes)
+        : undefined
+    try {
+      await call('stop', (aborted) => scheduler.stop(attempt.unit, aborted))
+    } catch (error) {
+      return failed(task.id, attempt, 'stop', error)
+    }
+    await record(task.id, attempt.number, (current, latest, present) =>
+      latest.exit === undefined
+        ? attempts.stopCalled(current, latest, present, clock.now(), logTail)
+        : undefined,
+    )
+  }
+
+  /** Worth having, not worth waiting for. */
+  async function logTailOf(unit: string, tailBytes: number): Promise<string | undefined> {
+    try {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TAIL_TIMEOUT_MS)])
+      let tail = ''
+      for await (const chunk of scheduler.logs(unit, { tailBytes, signal: limited })) tail += chunk
+      return tail
+    } catch (error) {
+      logger.debug('log-tail.failed', { unit, error: errorMessage(error) })
+      return undefined
+    }
+  }
+
+  async function fence({ task }: TaskRecord, attempt: Attempt, exit: ObservedExit): Promise<void> {
+    try {
+      await call('remove', (aborted) => scheduler.remove(attempt.unit, aborted))
+    } catch (error) {
+      return failed(task.id, attempt, 'remove', error)
+    }
+    await record(task.id, attempt.number, (current, latest, policy) =>
+      latest.exit === undefined
+        ? attempts.exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
+        : undefined,
+    )
+  }
+
+  async function release({ task }: TaskRecord, attempt: Attempt, late: boolean): Promise<void> {
+    if (late) {
+      meter.lateCopy()
+      const unit = attempt.unit
+      logger.warn('unit.late', { taskId: task.id, attempt: attempt.number, unit })
+    }
+    try {
+      await call('remove', (aborted) => scheduler.remove(attempt.unit, aborted))
+    } catch (error) {
+      return failed(task.id, attempt, 'remove', error)
+    }
+    await record(task.id, attempt.number, (current, latest, policy) =>
+      attempts.released(current, latest, policy, clock.now()),
+    )
+  }
+
+  async function act(current: TaskRecord, policy: Policy, action: Action): Promise<void> {
+    const taskId = current.task.id
+    switch (action.kind) {
+      case 'none':
+        return
+      case 'change':
+        await transitions.apply(action.change, lease)
+        return
+      case 'start': {
+        const begun = attempts.startCallBegun(current, action.attempt, policy, clock.now())
+        if ((await transitions.apply(begun, lease)) !== 'applied') return
+        return startUnit(current, action.attempt)
+      }
+      case 'stop':
+        return stopUnit(current, action.attempt, policy)
+      case 'fence':
+        return fence(current, action.attempt, action.exit)
+      case 'release':
+        return release(current, action.attempt, action.late)
+      case 'look':
+        await record(taskId, action.attempt.number, (latest, attempt, present) =>
+          attempt.exit === undefined
+            ? attempts.looked(latest, attempt, present, clock.now())
+            : undefined,
+        )
+        look()
+        return
+      case 'decide':
+        return decider.decide(taskId, undefined, lease)
+    }
+  }
+
+  /** Does what is to be done about one task until there is nothing left to do now. */
+  async function settle(taskId: string, sighting?: Sighting): Promise<void> {
+    while (!signal.aborted) {
+      await drift.check()
+      const current = await tasks.find(taskId)
+      if (current === undefined) return
+      const policy = await definitions.policy(current.task.definition)
+      const action = reconcile(current, policy, sighting, clock.now(), leadingSince)
+      if (action.kind === 'none') return
+      await act(current, policy, action)
+    }
+  }
+
+  /** A failure leaves the row as it is; the due time or the next list brings it back. */
+  async function attempt(taskId: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof LeaseLost || signal.aborted) return
+      const level = error instanceof Unavailable ? 'warn' : 'error'
+      logger[level]('reconcile.failed', { taskId, error: errorMessage(error) })
+      throw error
+    }
+  }
+
+  /** After a failure nothing is due sooner than this. */
+  const paused = new Map<string, number>()
+
+  async function settleDue(taskId: string): Promise<void> {
+    try {
+      await queue.run(taskId, () => attempt(taskId, () => settle(taskId)))
+      paused.delete(taskId)
+    } catch {
+      // Reported by `attempt`; only the pause is left to do.
+      paused.set(taskId, clock.monotonicMs() + 5_000)
+    }
+    bell.ring()
+  }
+
+  /** Starts what is due; gives how long there is nothing to do. */
+  async function pass(): Promise<number> {
+    await drift.check()
+    const now = clock.now()
+    const records = await tasks.due(now, BATCH + queue.size)
+    const idle = records.filter(
+      ({ task }) => !queue.has(task.id) && (paused.get(task.id) ?? 0) <= clock.monotonicMs(),
+    )
+    for (const { task } of idle.slice(0, MOST_AT_A_TIME - queue.size)) void settleDue(task.id)
+    if (records.length > 0) return 1_000
+    const next = await tasks.nextDue()
+    return next === undefined ? LONGEST_SLEEP_MS : next.getTime() - now.getTime()
+  }
+
+  return {
+    see: (taskId, sighting) =>
+      queue.run(taskId, () => attempt(taskId, () => settle(taskId, sighting))),
+
+    start(taskId) {
+      const started = queue.run(taskId, () =>
+        attempt(taskId, async () => {
+          const current = await tasks.find(taskId)
+          const latest = current?.attempts.at(-1)
+          if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return
+          if (latest?.exit !== undefined || latest?.stop !== undefined) return
+          if (latest !== undefined) await startUnit(current, latest)
+        }),
+      )
+      started.catch(() => {
+        // Reported by `attempt`; the row is due again by itself.
+      })
+    },
+
+    async run() {
+      // What a leader before left in the middle of a call is taken up at once.
+      for (const { taskId } of await tasks.liveUnits()) void settleDue(taskId)
+      while (!signal.aborted) {
+        try {
+          const ms = await pass()
+          await bell.wait(clock, Math.max(ms, 1), signal)
+        } catch (error) {
+          if (error instanceof LeaseLost) throw error
+          logger.error('reconciler.failed', { error: errorMessage(error) })
+          await clock.sleep(1_000, signal)
+        }
+      }
+      await queue.idle()
+    },
+  }
+}
