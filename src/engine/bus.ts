@@ -74,31 +74,16 @@ export async function createBus(deps: {
   const bus = configuration.build()
   bus.onError.on(({ error, rawMessage }) => {
     if (rawMessage === undefined) return
-    const cause = causeOf(error)
     const raw = rawMessage.raw as RawMessage
-    transport.failed(raw, cause)
+    // Called just before the message is given back: the transport is not told why otherwise.
+    transport.failed(raw, error)
     meter.message(raw.tries + 1 >= MOST_TRIES ? 'dead-lettered' : 'retried')
-    logger.warn('message.failed', {
-      messageId: rawMessage.id,
-      name: rawMessage.domainMessage.$name,
-      tries: raw.tries + 1,
-      error: cause instanceof Error ? cause.message : String(cause),
-    })
   })
   bus.afterDispatch.on(() => {
     meter.message('handled')
   })
   await bus.initialize()
   return bus
-}
-
-/** The handler's own error: bus-core wraps it, inside a workflow twice. */
-function causeOf(error: unknown): unknown {
-  const rejections =
-    error instanceof Error && 'rejections' in error && Array.isArray(error.rejections)
-      ? (error.rejections as unknown[])
-      : []
-  return rejections.length === 0 ? error : causeOf(rejections[0])
 }
 
 /** bus-core hands whole messages to its logger: only its words and what names a message get through. */

@@ -215,14 +215,21 @@ export function createReconciler(deps: {
 
   /** Does what is to be done about one task until there is nothing left to do now. */
   async function settle(taskId: string, sighting?: Sighting): Promise<void> {
-    while (!signal.aborted) {
+    for (let done = 0; !signal.aborted; done += 1) {
       await drift.check()
       const current = await tasks.find(taskId)
       if (current === undefined) return
       const policy = await definitions.policy(current.task.definition)
       const action = reconcile(current, policy, sighting, clock.now(), leadingSince)
-      if (action.kind === 'none') return
-      await act(current, policy, action)
+      if (action.kind !== 'none') {
+        await act(current, policy, action)
+        continue
+      }
+      // It was due, and there is nothing to do: the clock was set back. Its wake time is made anew.
+      if (done === 0 && sighting === undefined) {
+        await transitions.apply(attempts.change(current, policy, {}), lease)
+      }
+      return
     }
   }
 

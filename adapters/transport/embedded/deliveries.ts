@@ -1,12 +1,14 @@
-import { errorMessage } from '../../../src/core/errors.ts'
+import { errorMessage, TryAgain, Unavailable } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { HeldMessage, MessageError, MessageTable } from '../../../src/ports/message-table.ts'
 import type { RawMessage } from '../../../src/ports/transport.ts'
-import { describeError, pauseAfterMs } from './retries.ts'
+import { describeError, handlersError, pauseAfterMs } from './retries.ts'
 
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000
+/** What a handler needed was away: it is asked again after this, and no try is spent. */
+const AWAY_PAUSE_MS = 1_000
 
 export interface Delivery {
   readonly key: string
@@ -14,6 +16,10 @@ export interface Delivery {
   readonly name: string
   readonly tries: number
   error?: MessageError
+  /** The handler's own wish for the pause. */
+  pauseMs?: number
+  /** It could not be tried: the store or the like was away. */
+  away?: boolean
 }
 
 /**
@@ -58,7 +64,11 @@ export class Deliveries {
 
   failed(raw: RawMessage, error: unknown): void {
     const delivery = this.#open.get(raw.delivery)
-    if (delivery) delivery.error = describeError(error)
+    if (delivery === undefined) return
+    const cause = handlersError(error)
+    delivery.error = describeError(cause)
+    if (cause instanceof TryAgain) delivery.pauseMs = cause.pauseMs
+    delivery.away = cause instanceof Unavailable
   }
 
   done(raw: RawMessage, signal: AbortSignal): Promise<void> {
@@ -77,7 +87,11 @@ export class Deliveries {
     return this.#settle(raw, signal, async (delivery) => {
       const { key, messageId, name, tries } = delivery
       const error = delivery.error ?? { name: 'Returned', message: 'its handler returned it' }
-      const pauseMs = pauseAfterMs(tries + 1)
+      if (delivery.away === true) {
+        await this.#clock.sleep(AWAY_PAUSE_MS, signal)
+        return this.#messages.giveBack(key)
+      }
+      const pauseMs = pauseAfterMs(tries + 1) && (delivery.pauseMs ?? pauseAfterMs(tries + 1))
       if (pauseMs === undefined) {
         await this.#messages.bury(key, error)
         this.#logBuried(delivery, error)

@@ -12,17 +12,16 @@ export function pauseAfterMs(failedTries: number): number | undefined {
 
 const STACK_LINES = 5
 
-/** What is kept of an error. bus-core wraps what the handlers threw: their first is the one that tells. */
+/** What is kept of an error. */
 export function describeError(error: unknown): MessageError {
-  const cause = firstRejection(error) ?? error
-  if (!(cause instanceof Error)) return { name: 'Error', message: String(cause) }
-  const stack = cause.stack?.split('\n').slice(0, STACK_LINES).join('\n')
-  return { name: cause.name, message: cause.message, ...(stack !== undefined && { stack }) }
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  const stack = error.stack?.split('\n').slice(0, STACK_LINES).join('\n')
+  return { name: error.name, message: error.message, ...(stack !== undefined && { stack }) }
 }
 
-/** Workflows wrap once more. */
-function firstRejection(error: unknown): unknown {
-  if (!(error instanceof Error) || !('rejections' in error)) return undefined
+/** bus-core wraps what the handlers threw, workflows once more: the first is the one that tells. */
+export function handlersError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('rejections' in error)) return error
   const [first] = Array.isArray(error.rejections) ? (error.rejections as unknown[]) : []
-  return firstRejection(first) ?? first
+  return first === undefined ? error : handlersError(first)
 }

@@ -1,0 +1,131 @@
+import { isJsonObject, type Json, type JsonObject } from '../json.ts'
+import type { Argument, Definition, Service, TaskEventKind, TaskType } from '../task-type.ts'
+import { type Environment, interpolateDeep } from './interpolate.ts'
+import { bytes, duration, list, number, object, text, words, wrong } from './reader.ts'
+import { compileRetry } from './retry.ts'
+
+const DAY_MS = 86_400_000
+
+/**
+ * A definition with this environment's variables filled in and every default applied. The document's
+ * shape was checked when it was loaded. Throws `Rejected` with the place, where a variable is missing
+ * or has made of a value what it cannot be.
+ */
+export function compileTaskType(definition: Definition, env: Environment): TaskType {
+  const { name, hash, directory } = definition
+  const compose = interpolateDeep(definition.compose, env)
+  const service = object(object((compose as JsonObject)['services'], 'services')[name], 'services')
+  const path = `services.${name}`
+  const task = object(service['x-task'], `${path}.x-task`)
+  const of = (key: string): [Json | undefined, string] => [task[key], `${path}.x-task.${key}`]
+  const keep = object(...of('keep'))
+  const command = text(...of('command'))
+  const idPointer = text(...of('id'))
+  const attemptTimeoutMs = duration(...of('attempt_timeout'))
+  const deadlineMs = duration(...of('deadline'))
+  const concurrency = compileConcurrency(...of('concurrency'))
+  return {
+    name,
+    hash,
+    directory,
+    service: compileService(service, path, env),
+    ...(command !== undefined && { command }),
+    ...(idPointer !== undefined && { idPointer }),
+    input: object(...of('input')),
+    inputEnvironment: strings(...of('environment')),
+    arguments: list(task['arguments']).map((one, i) =>
+      compileArgument(one, `${path}.x-task.arguments[${i}]`),
+    ),
+    startTimeoutMs: duration(...of('start_timeout')) ?? 600_000,
+    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
+    retry: compileRetry(...of('retry')),
+    onNodeLost: compileNodeLost(...of('on_node_lost')),
+    ...(concurrency && { concurrency }),
+    priority: number(...of('priority')) ?? 0,
+    eventNames: strings(...of('events')) as Partial<Record<TaskEventKind, string>>,
+    keep: {
+      outcomeMs: duration(keep['outcome'], `${path}.x-task.keep.outcome`) ?? 30 * DAY_MS,
+      failedUnitMs: duration(keep['failed_unit'], `${path}.x-task.keep.failed_unit`) ?? 3_600_000,
+      logTailBytes: bytes(keep['log_tail'], `${path}.x-task.keep.log_tail`) ?? 16_384,
+    },
+  }
+}
+
+function compileService(service: JsonObject, path: string, env: Environment): Service {
+  const of = (key: string): [Json | undefined, string] => [service[key], `${path}.${key}`]
+  const image = text(...of('image'))
+  const entrypoint = words(...of('entrypoint'))
+  const command = words(...of('command'))
+  const workingDir = text(...of('working_dir'))
+  const { 'x-task': _, ...compose } = service
+  return {
+    ...(image !== undefined && { image }),
+    ...(entrypoint !== undefined && { entrypoint }),
+    ...(command !== undefined && { command }),
+    ...(workingDir !== undefined && { workingDir }),
+    environment: compileEnvironment(service['environment'], `${path}.environment`, env),
+    stopSignal: signalName(text(...of('stop_signal')) ?? 'SIGTERM'),
+    stopGraceMs: duration(...of('stop_grace_period')) ?? 10_000,
+    compose,
+  }
+}
+
+/** `NAME` and `NAME:` without a value take the daemon's, as Compose does; where it has none, there is none. */
+function compileEnvironment(
+  value: Json | undefined,
+  path: string,
+  env: Environment,
+): Readonly<Record<string, string>> {
+  const pairs: (readonly [string, string | undefined])[] = isJsonObject(value)
+    ? Object.entries(value).map(([name, given]) => [name, text(given, `${path}.${name}`)] as const)
+    : list(value).map((line) => {
+        const [name, ...rest] = (text(line, path) ?? '').split('=')
+        return [name ?? '', rest.length === 0 ? undefined : rest.join('=')] as const
+      })
+  return Object.fromEntries(
+    pairs.flatMap(([name, given]) => {
+      const filled = given ?? env[name]
+      return filled === undefined ? [] : [[name, filled]]
+    }),
+  )
+}
+
+function compileArgument(value: Json, path: string): Argument {
+  if (!isJsonObject(value)) return text(value, path) ?? ''
+  return { from: text(value['from'], `${path}.from`) ?? '' }
+}
+
+function compileConcurrency(value: Json | undefined, path: string): TaskType['concurrency'] {
+  if (value === undefined || value === null) return undefined
+  const concurrency = object(value, path)
+  const limit = number(concurrency['limit'], `${path}.limit`)
+  if (limit === undefined || !Number.isInteger(limit) || limit < 1) {
+    throw wrong(`${path}.limit`, 'must be a whole number from 1')
+  }
+  const key = text(concurrency['key'], `${path}.key`)
+  return { limit, ...(key !== undefined && { key }) }
+}
+
+function compileNodeLost(value: Json | undefined, path: string): TaskType['onNodeLost'] {
+  // `on_node_lost: wait` says all that `{ action: wait }` says.
+  const policy = typeof value === 'string' ? { action: value } : object(value, path)
+  const afterMs = duration(policy['after'] as Json | undefined, `${path}.after`) ?? 60_000
+  return { action: policy['action'] === 'wait' ? 'wait' : 'retry', afterMs }
+}
+
+function strings(value: Json | undefined, path: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(object(value, path)).map(([key, member]) => [
+      key,
+      text(member, `${path}.${key}`) ?? '',
+    ]),
+  )
+}
+
+/** `TERM`, `SIGTERM` and `15` are the same to Compose; here it is always the name. */
+function signalName(written: string): string {
+  if (/^\d+$/.test(written)) return written
+  const upper = written.toUpperCase()
+  return upper.startsWith('SIG') ? upper : `SIG${upper}`
+}
