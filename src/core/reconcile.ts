@@ -96,10 +96,11 @@ function whenSeen(
       return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { node }))
     }
     case 'removed': {
+      // The scheduler may still hold what is left of it: it is released like any other.
       const reason = attempt.stop?.reason ?? 'removed'
       const { message } = observation
       const exit: ObservedExit = { reason, ...(message !== undefined && { message }) }
-      return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { gone: true }))
+      return asAction(attempts.exitRecorded(record, attempt, policy, exit, now))
     }
     case 'pending':
     case 'running':
