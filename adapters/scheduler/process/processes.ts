@@ -69,13 +69,17 @@ export async function processesIn(folder: string, text: string): Promise<readonl
   return found
 }
 
-/** Signals a process, or with a negative number a group; false where there is none. */
+/**
+ * Signals a process, or with a negative number a group; false where there is none. The signal 0 only
+ * asks whether there is one, be it somebody else's.
+ */
 export function signalProcess(pid: number, signal: number): boolean {
   try {
     process.kill(pid, signal)
     return true
   } catch (error) {
     if (hasCode(error, 'ESRCH')) return false
+    if (hasCode(error, 'EPERM') && signal === 0) return true
     throw error
   }
 }

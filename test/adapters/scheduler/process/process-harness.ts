@@ -11,7 +11,7 @@ import type { Program, SchedulerHarness } from '../../../contract/scheduler-adap
 
 export const never = new AbortController().signal
 
-export const silent: Logger = {
+const silent: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
