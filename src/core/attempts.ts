@@ -1,5 +1,5 @@
 import type { Change, EventDraft } from './change.ts'
-import { after, callPauseMs, type Policy, wakeAt } from './dues.ts'
+import { after, callPauseMs, type Policy, STOP_AGAIN_MS, wakeAt } from './dues.ts'
 import { exitedEvents, startedEvents } from './events.ts'
 import { type Exit, type ExitReason, faultOf, type ObservedExit } from './exit.ts'
 import type { Attempt, Stop, Task, TaskRecord } from './task.ts'
@@ -128,7 +128,10 @@ export function withStop(attempt: Attempt, reason: Stop['reason'], now: Date): A
   return { ...rest, stop: { reason, at: now }, callFailures: 0 }
 }
 
-/** The scheduler has taken the stop. */
+/**
+ * The scheduler has taken the stop. The first time stays: a list begun after it that lacks the unit is
+ * the end, however often the stop is repeated.
+ */
 export function stopCalled(
   record: TaskRecord,
   attempt: Attempt,
@@ -138,8 +141,14 @@ export function stopCalled(
 ): Change | undefined {
   if (attempt.stop === undefined) return undefined
   const { callAgainAt: _, ...rest } = attempt
-  const stop = { ...attempt.stop, calledAt: now, ...(logTail !== undefined && { logTail }) }
-  return change(record, policy, { attempt: { ...rest, stop, callFailures: 0 } })
+  const { calledAt } = attempt.stop
+  const stop = {
+    ...attempt.stop,
+    calledAt: calledAt ?? now,
+    ...(logTail !== undefined && { logTail }),
+  }
+  const again = calledAt === undefined ? {} : { callAgainAt: after(now, STOP_AGAIN_MS) }
+  return change(record, policy, { attempt: { ...rest, ...again, stop, callFailures: 0 } })
 }
 
 /** Held by the scheduler, running or not yet, on a node that answers. Undefined: that is known. */

@@ -13,7 +13,7 @@ export const LOST_AFTER_MS = 10_000
 /** An exit that the bus has not brought to the workflow by then is decided by the leader. */
 export const UNDECIDED_AFTER_MS = 5_000
 /** A stop that shows no effect for so long after the grace is asked for again. */
-const STOP_AGAIN_MS = 15_000
+export const STOP_AGAIN_MS = 15_000
 /** A stopped unit on a node that does not answer is fenced off after so long, whatever `on_node_lost` says. */
 const STOPPED_UNREACHABLE_MS = 60_000
 /** Deciding that throws so often makes a task stuck. */

@@ -47,13 +47,14 @@ async function* read(
   first: Attempt,
 ): AsyncGenerator<string, void, undefined> {
   const { signal, tailBytes, follow = false } = query
+  const left = () => signal.aborted
   let attempt: Attempt | undefined = first
-  while (attempt !== undefined && !signal.aborted) {
+  while (attempt !== undefined && !left()) {
     if (attempt.releasedAt === undefined) {
       let any = false
       const options = { ...(tailBytes !== undefined && { tailBytes }), follow, signal }
       for await (const chunk of scheduler.logs(attempt.unit, options)) {
-        if (signal.aborted) return
+        if (left()) return
         any ||= chunk !== ''
         yield chunk
       }

@@ -132,6 +132,8 @@ export function createReconciler(deps: {
     } catch (error) {
       return failed(task.id, attempt, 'stop', error)
     }
+    // It should be over by now: the news of it may have been lost.
+    if (attempt.stop?.calledAt !== undefined) look()
     await record(task.id, attempt.number, (current, latest, present) =>
       latest.exit === undefined
         ? attempts.stopCalled(current, latest, present, clock.now(), logTail)

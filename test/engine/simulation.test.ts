@@ -189,6 +189,21 @@ function checkRecord({ task, attempts }: TaskRecord): void {
   for (const attempt of attempts) assert.ok(attempt.releasedAt, `${attempt.unit} is not released`)
 }
 
+/** What was found once stays covered. */
+const EXAMPLES: [FakeProgram[], Step[]][] = [
+  [
+    [{ runsMs: 1 }],
+    [
+      { do: 'drop', unit: 0, how: 'silently' },
+      { do: 'cancel', task: 0 },
+    ],
+  ],
+  [
+    [{ runsMs: 1, exit: { reason: 'failed', code: 3 } }],
+    [{ do: 'drop', unit: 0, how: 'told' }, { do: 'takeOver' }],
+  ],
+]
+
 describe('the engine, under anything that may happen', function () {
   this.timeout(Number(process.env['SIMULATION_RUNS'] ?? 60) * 2_000)
 
@@ -235,7 +250,7 @@ describe('the engine, under anything that may happen', function () {
           )
         },
       ),
-      { numRuns: Number(process.env['SIMULATION_RUNS'] ?? 60) },
+      { numRuns: Number(process.env['SIMULATION_RUNS'] ?? 60), examples: EXAMPLES },
     )
   })
 })
