@@ -55,7 +55,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { store, transport, scheduler, schedulerKind, taskTypes, clock, logger } = parts
   await using started = new AsyncDisposableStack()
   const metrics = createMetrics({ tasks: store.tasks, clock })
-  const { meter } = metrics
+  const meter = metrics
   const definitions = createDefinitions(store.tasks, parts.environment, logger)
   const transitions = createTransitions({ tasks: store.tasks, logger, meter })
   const decider = createDecider({ transitions, definitions, clock, logger, random: parts.random })

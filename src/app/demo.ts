@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { stringify } from 'yaml'
+
+const ROOT = join(import.meta.dirname, '../..')
+const START_LIMIT_MS = 15_000
+/** Everything together: four stories of seconds each. */
+const LIMIT_MS = 60_000
+
+/**
+ * Shows what Longhaul does, for real, in a folder of its own that is gone afterwards: a daemon and an
+ * application, each a process of its own. Gives the exit code.
+ */
+export async function runDemo(print: (text: string) => void): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'longhaul-demo-'))
+  await using cleanup = new AsyncDisposableStack()
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }))
+  const interrupted = new AbortController()
+  const onSignal = () => {
+    interrupted.abort()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, onSignal)
+    cleanup.defer(() => void process.off(signal, onSignal))
+  }
+  const limit = AbortSignal.any([interrupted.signal, AbortSignal.timeout(LIMIT_MS)])
+
+  const config = join(folder, 'longhaul.yml')
+  const tasks = join(ROOT, 'examples/demo/tasks')
+  await writeFile(config, stringify({ data: 'data', tasks, http: { listen: '127.0.0.1:0' } }))
+  print(
+    'Starting a daemon with everything embedded: SQLite as store and bus, processes as tasks.\n',
+  )
+  const daemon = spawn(
+    process.execPath,
+    [join(ROOT, 'src/cli/main.ts'), 'run', '--config', config],
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, LONGHAUL_LOG: 'info' } },
+  )
+  cleanup.defer(() => end(daemon))
+  const url = await listening(daemon)
+
+  const application = spawn(
+    process.execPath,
+    [
+      join(ROOT, 'examples/demo/application.ts'),
+      ...['--url', url],
+      ...['--source', join(ROOT, 'package-lock.json')],
+      ...['--folder', folder],
+    ],
+    { stdio: 'inherit' },
+  )
+  cleanup.defer(() => end(application))
+  const [code] = (await once(application, 'exit', { signal: limit }).catch(() => [1])) as [number]
+  return code
+}
+
+/** The daemon's URL, as it logs it; what else it says is shown only where it does not come up. */
+async function listening(daemon: ChildProcess): Promise<string> {
+  const said: string[] = []
+  const timeout = AbortSignal.timeout(START_LIMIT_MS)
+  const lines = createInterface({ input: daemon.stderr ?? process.stdin, signal: timeout })
+  for await (const line of lines) {
+    said.push(line)
+    const url = /"url":"([^"]+)"/.exec(line)?.[1]
+    if (url !== undefined) {
+      daemon.stderr?.resume()
+      return url
+    }
+  }
+  throw new Error(`the daemon did not come up:\n${said.join('\n')}`)
+}
+
+/** Asks it to end, and waits until it has. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exited
+}

@@ -1,0 +1,66 @@
+import { ConfigError, errorMessage } from '../core/errors.ts'
+import type { Logger } from '../ports/logger.ts'
+import { createLogger } from './logger.ts'
+import { startDaemon } from './daemon.ts'
+import { openParts } from './open-parts.ts'
+
+/** sysexits: what the process manager and the person are told. */
+export const EXIT = { done: 0, failed: 1, configuration: 78 } as const
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/**
+ * The life of `longhaul run`: opens what the file names, starts, and stops at the first signal; the
+ * second exits at once. Tasks that run go on either way. Gives the exit code.
+ */
+export async function runDaemon(options: {
+  readonly configFile: string
+  readonly env: NodeJS.ProcessEnv
+  readonly version: string
+}): Promise<number> {
+  const logger = createLogger(options.env, process.stderr.isTTY)
+  const asked = stopSignal(logger)
+  try {
+    await using parts = await openParts({ ...options, logger })
+    {
+      await using daemon = await startDaemon(parts)
+      const { host, port } = daemon.address
+      const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+      const { installation } = parts.store
+      const types = parts.taskTypes.all().length
+      logger.info('daemon.started', { url, config: options.configFile, types, installation })
+      const reload = () => void parts.taskTypes.reload()
+      process.on('SIGHUP', reload)
+      await asked
+      process.off('SIGHUP', reload)
+    }
+    logger.info('daemon.stopped', {})
+    return EXIT.done
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      for (const issue of error.message.split('\n')) process.stderr.write(`${issue}\n`)
+      return EXIT.configuration
+    }
+    logger.error('daemon.failed', { error: errorMessage(error), cause: causeOf(error) })
+    return EXIT.failed
+  }
+}
+
+function causeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return error.cause === undefined ? error.stack : errorMessage(error.cause)
+}
+
+/** Resolves at the first signal that asks to stop; exits the process at the second. */
+function stopSignal(logger: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(signal === 'SIGINT' ? 130 : 143)
+      asked = true
+      logger.info('daemon.stopping', { signal })
+      resolve()
+    }
+    for (const signal of SIGNALS) process.on(signal, onSignal)
+  })
+}
