@@ -53,7 +53,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   const name = host.toLowerCase()
   return (
     name === 'localhost' ||

@@ -35,22 +35,34 @@ export function addRoute(
       },
     }),
     handler: async (request, reply) => {
-      const left = new AbortController()
-      reply.raw.once('close', () => {
-        left.abort()
-      })
+      const left = leavingOf(reply, closing)
       const answer = await route.handle({
         params: request.params,
         query: request.query,
         body: request.body,
         headers: request.headers,
-        leaving: AbortSignal.any([left.signal, closing]),
+        leaving: left,
       })
       if (answer.kind === 'stream') await stream(reply, answer, logger)
       else await sendAnswer(reply, answer)
       return reply
     },
   })
+}
+
+/** Undone with the response, so that nothing of a call stays with the server's own signal. */
+function leavingOf({ raw }: FastifyReply, closing: AbortSignal): AbortSignal {
+  const left = new AbortController()
+  const leave = () => {
+    left.abort()
+  }
+  if (closing.aborted) leave()
+  closing.addEventListener('abort', leave)
+  raw.once('close', () => {
+    closing.removeEventListener('abort', leave)
+    leave()
+  })
+  return left.signal
 }
 
 function sendAnswer(

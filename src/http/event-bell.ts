@@ -4,7 +4,7 @@ export interface EventBell extends Disposable {
   reader(): EventBellReader
 }
 
-export interface EventBellReader extends Disposable {
+interface EventBellReader extends Disposable {
   /**
    * Resolves with true when rung, also when it was rung since the last call; with false after `ms` or
    * when the signal is aborted.

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
+import { errorMessage, Rejected, Unavailable } from '../core/errors.ts'
 import { type Access, createAccess } from './access.ts'
 import { addRoute, answerErrors, refuseConnection, sendProblem } from './answers.ts'
 import type { HttpDeps } from './deps.ts'
@@ -27,7 +28,8 @@ const LONGEST_PARAMETER = 2_000
  * Serves the API. Ready when it resolves. Disposing of it ends the streams at once, lets other calls
  * end, and resolves when every connection is closed.
  *
- * Throws `Rejected` where the host is not loopback and there is no token, and what listening throws.
+ * Throws `Rejected` where the host is not loopback and there is no token, or where the address cannot
+ * be had at all; `Unavailable` (`address-in-use`) where another process has it.
  */
 export async function startHttp(deps: HttpDeps): Promise<HttpServer> {
   const { listen, token, inputLimitBytes, logger } = deps
@@ -55,7 +57,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpServer> {
     answerErrors(app, logger)
     guard(app, access)
     for (const route of allRoutes({ ...deps, bell })) addRoute(app, route, closing.signal, logger)
-    await app.listen(listen)
+    await listenOn(app, listen)
   } catch (error) {
     bell[Symbol.dispose]()
     await app.close()
@@ -74,6 +76,18 @@ export async function startHttp(deps: HttpDeps): Promise<HttpServer> {
       await app.close()
       clearTimeout(cut)
     },
+  }
+}
+
+async function listenOn(app: FastifyInstance, { host, port }: HttpDeps['listen']): Promise<void> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    const message = `the HTTP server cannot listen on ${host}:${port}: ${errorMessage(error)}`
+    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    throw inUse
+      ? new Unavailable('address-in-use', message, error)
+      : new Rejected('listen', message, error)
   }
 }
 

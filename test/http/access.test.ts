@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
-import { Rejected } from '../../src/core/errors.ts'
+import { Rejected, Unavailable } from '../../src/core/errors.ts'
 import { type Harness, rawCall, startHarness } from './harness.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -115,6 +115,24 @@ describe('who may call', () => {
     const listen = { host: '0.0.0.0', port: 0 }
     await assert.rejects(startHarness({ listen }), Rejected)
     await assert.rejects(startHarness({ token: '' }), Rejected)
+  })
+})
+
+describe('where the server listens', () => {
+  it('is said with the port that was bound', async () => {
+    await using http = await startHarness()
+    assert.equal(http.server.address.host, '127.0.0.1')
+    assert.ok(http.server.address.port > 0)
+  })
+
+  it('is refused where another process has it, or nobody can', async () => {
+    await using http = await startHarness()
+    await assert.rejects(startHarness({ listen: http.server.address }), (error) => {
+      assert.ok(error instanceof Unavailable)
+      return error.code === 'address-in-use' && error.message.includes('127.0.0.1')
+    })
+    const listen = { host: '192.0.2.1', port: 0 }
+    await assert.rejects(startHarness({ listen, token: 't' }), Rejected)
   })
 })
 

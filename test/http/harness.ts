@@ -30,7 +30,7 @@ export const REAL_CLOCK: Clock = {
 }
 
 /** Two types: `encode` takes its id from `/videoId`, `export` from the sender. */
-export const ENCODE = loadedType('encode', {
+const ENCODE = loadedType('encode', {
   idPointer: '/videoId',
   command: 'media/encode-video',
   input: {
@@ -39,7 +39,7 @@ export const ENCODE = loadedType('encode', {
     properties: { videoId: { type: ['string', 'integer'] }, quality: { type: 'integer' } },
   },
 })
-export const EXPORT = loadedType('export', { input: { type: 'object' } })
+const EXPORT = loadedType('export', { input: { type: 'object' } })
 
 function loadedType(name: string, differs: Partial<TaskType>): LoadedTaskType {
   const definition: Definition = { name, hash: `hash-of-${name}`, directory: '/', compose: {} }
@@ -88,7 +88,7 @@ export interface Harness extends AsyncDisposable {
   ): Promise<Reply>
 }
 
-export interface Reply {
+interface Reply {
   readonly status: number
   readonly headers: Headers
   readonly body: Record<string, unknown>

@@ -1,3 +1,4 @@
+import Type from 'typebox'
 import type { HttpDeps } from '../deps.ts'
 import type { EventBell } from '../event-bell.ts'
 import { openApiDocument } from '../openapi.ts'
@@ -10,7 +11,6 @@ import { taskControlRoutes } from './task-control.ts'
 import { taskLogsRoute } from './task-logs.ts'
 import { taskTypesRoute } from './task-types.ts'
 import { taskRoutes } from './tasks.ts'
-import Type from 'typebox'
 
 /** Every call of the API. */
 export function allRoutes(deps: HttpDeps & { readonly bell: EventBell }): readonly Route[] {
