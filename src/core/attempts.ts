@@ -218,6 +218,8 @@ export function exitRecorded(
   { gone = false, node }: { readonly gone?: boolean; readonly node?: string | undefined } = {},
 ): Change {
   const exit = exitOf(attempt, observed, now)
+  // Over before it was seen running: that it ran is told all the same, and first.
+  const ranUnseen = attempt.state === 'starting' && ran(exit)
   const kept = exit.fault === 'none' || exit.fault === 'operator' ? 0 : policy.keep.failedUnitMs
   const { callAgainAt: _, ...rest } = attempt
   return change(record, policy, {
@@ -225,6 +227,7 @@ export function exitRecorded(
     attempt: {
       ...rest,
       state: 'exited',
+      ...(ranUnseen && { startedAt: now }),
       ...(node !== undefined && { node }),
       callFailures: 0,
       exit,
@@ -232,8 +235,16 @@ export function exitRecorded(
       releaseAt: after(now, kept),
       ...(gone && { releasedAt: now }),
     },
-    events: ({ task }) => exitedEvents(task, policy, now, attempt.number, exit),
+    events: ({ task }) => [
+      ...(ranUnseen ? startedEvents(task, policy, now, attempt.number, node) : []),
+      ...exitedEvents(task, policy, now, attempt.number, exit),
+    ],
   })
+}
+
+/** Only a program that ran has a code, but for those that could not be started. */
+function ran({ code, reason }: Exit): boolean {
+  return code !== undefined && reason !== 'start-failed'
 }
 
 function exitOf(attempt: Attempt, observed: ObservedExit, now: Date): Exit {

@@ -1,0 +1,127 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openProcessScheduler } from '../../adapters/scheduler/process/open.ts'
+import { openSqliteStore } from '../../adapters/store/sqlite/open.ts'
+import { EmbeddedTransport } from '../../adapters/transport/embedded/transport.ts'
+import { type DaemonConfig, loadDaemonConfig } from '../config/daemon-config.ts'
+import { loadTaskTypes } from '../config/task-types.ts'
+import { watchTaskTypes } from '../config/watch.ts'
+import { ConfigError, errorMessage } from '../core/errors.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Store } from '../ports/store.ts'
+import type { DaemonParts } from './daemon.ts'
+import { liveTaskTypes } from './live-task-types.ts'
+import { schedulerKinds } from './scheduler-kinds.ts'
+import { systemClock } from './system-clock.ts'
+
+/** Where the store keeps the id of the folder of units that its tasks run in. */
+const UNITS_FOLDER = 'process-units-folder'
+
+/**
+ * Opens what the daemon's file names. Disposing of it closes everything again, in reverse order, also
+ * where opening fails half way. `ConfigError` for a file that cannot be used.
+ */
+export async function openParts(options: {
+  readonly configFile: string
+  readonly env: NodeJS.ProcessEnv
+  readonly version: string
+  readonly logger: Logger
+}): Promise<DaemonParts & AsyncDisposable> {
+  const { configFile, env, version, logger } = options
+  await using opened = new AsyncDisposableStack()
+  const config = await loadDaemonConfig(configFile)
+  const schedulerKind = builtIn(config, configFile)
+  const load = async () => [
+    ...(
+      await loadTaskTypes(config.tasks, env, { imageRequired: config.scheduler.kind !== 'process' })
+    ).types.values(),
+  ]
+  const taskTypes = await liveTaskTypes(load, logger)
+  const token = await readToken(config, configFile)
+  const clock = systemClock
+  await makeDataFolder(config.data, configFile)
+  const store = opened.use(
+    await openSqliteStore({ file: join(config.data, 'longhaul.db'), clock, logger }),
+  )
+  const scheduler = opened.use(
+    await openProcessScheduler({
+      directory: config.data,
+      installation: store.installation,
+      logger,
+    }),
+  )
+  const mayNotLead = await otherFolder(store, scheduler.folderId, config.data)
+  const transport = new EmbeddedTransport({ store, clock, logger })
+  opened.use(watchTaskTypes(config.tasks, () => void taskTypes.reload(), logger))
+  const stack = opened.move()
+  return {
+    store,
+    transport,
+    scheduler,
+    schedulerKind,
+    ...(mayNotLead !== undefined && { mayNotLead }),
+    taskTypes,
+    listen: config.http.listen,
+    ...(token !== undefined && { token }),
+    limits: { inFlight: config.limits.inFlight, inputBytes: config.limits.inputBytes },
+    environment: env,
+    clock,
+    logger,
+    random: Math.random,
+    version,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** The scheduler's kind, where this release has all that the file asks for. */
+function builtIn(config: DaemonConfig, file: string) {
+  const missing = [
+    ...(config.bus.kind === 'embedded' ? [] : [`bus.kind: ${config.bus.kind}`]),
+    ...(config.store.kind === 'sqlite' ? [] : [`store.kind: ${config.store.kind}`]),
+  ]
+  const kind = schedulerKinds.get(config.scheduler.kind)
+  if (kind === undefined) missing.push(`scheduler.kind: ${config.scheduler.kind}`)
+  if (missing.length > 0 || kind === undefined) {
+    throw new ConfigError(
+      missing.map((what) => ({ file, message: `${what} is not built into this release` })),
+    )
+  }
+  return kind
+}
+
+async function makeDataFolder(data: string, file: string): Promise<void> {
+  try {
+    await mkdir(data, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const message = `data: the folder ${data} cannot be made: ${errorMessage(error)}`
+    throw new ConfigError([{ file, message }])
+  }
+}
+
+async function readToken(config: DaemonConfig, file: string): Promise<string | undefined> {
+  const { tokenFile } = config.http
+  if (tokenFile === undefined) return undefined
+  let token: string
+  try {
+    token = (await readFile(tokenFile, 'utf8')).trim()
+  } catch (error) {
+    const message = `http.token_file: ${errorMessage(error)}`
+    throw new ConfigError([{ file, message }])
+  }
+  if (token !== '') return token
+  throw new ConfigError([{ file, message: `http.token_file: ${tokenFile} is empty` }])
+}
+
+/** Units are where they were started: a daemon with another folder would take them all for lost. */
+async function otherFolder(
+  store: Store,
+  folderId: string,
+  data: string,
+): Promise<string | undefined> {
+  const known = await store.remember(UNITS_FOLDER, folderId)
+  if (known === folderId) return undefined
+  return (
+    `the units in ${join(data, 'units')} are not those of this store (folder ${folderId}, not ` +
+    `${known}): bring the folder back, or point \`data\` to it`
+  )
+}
