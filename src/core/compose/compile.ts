@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../json.ts'
-import type { Argument, Definition, Service, TaskEventKind, TaskType } from '../task-type.ts'
+import type { Argument, Definition, Service, TaskType } from '../task-type.ts'
 import { type Environment, interpolateDeep } from './interpolate.ts'
 import { bytes, duration, list, number, object, text, words, wrong } from './reader.ts'
 import { compileRetry } from './retry.ts'
@@ -43,7 +43,7 @@ export function compileTaskType(definition: Definition, env: Environment): TaskT
     onNodeLost: compileNodeLost(...of('on_node_lost')),
     ...(concurrency && { concurrency }),
     priority: number(...of('priority')) ?? 0,
-    eventNames: strings(...of('events')) as Partial<Record<TaskEventKind, string>>,
+    eventNames: strings(...of('events')),
     keep: {
       outcomeMs: duration(keep['outcome'], `${path}.x-task.keep.outcome`) ?? 30 * DAY_MS,
       failedUnitMs: duration(keep['failed_unit'], `${path}.x-task.keep.failed_unit`) ?? 3_600_000,
@@ -110,7 +110,7 @@ function compileConcurrency(value: Json | undefined, path: string): TaskType['co
 function compileNodeLost(value: Json | undefined, path: string): TaskType['onNodeLost'] {
   // `on_node_lost: wait` says all that `{ action: wait }` says.
   const policy = typeof value === 'string' ? { action: value } : object(value, path)
-  const afterMs = duration(policy['after'] as Json | undefined, `${path}.after`) ?? 60_000
+  const afterMs = duration(policy['after'], `${path}.after`) ?? 60_000
   return { action: policy['action'] === 'wait' ? 'wait' : 'retry', afterMs }
 }
 

@@ -1,6 +1,12 @@
 import { EXIT_REASONS, type ExitReason } from '../exit.ts'
 import type { Json } from '../json.ts'
-import type { Backoff, CodeRange, RetryPolicy, RetryRule } from '../task-type.ts'
+import {
+  asText,
+  type Backoff,
+  type CodeRange,
+  type RetryPolicy,
+  type RetryRule,
+} from '../task-type.ts'
 import { bytes, duration, list, number, object, text, wrong } from './reader.ts'
 
 /** `x-task.retry`, every default applied. */
@@ -46,7 +52,8 @@ function compileRule(value: Json, path: string): RetryRule {
       }),
     },
     action: action(rule['action'], `${path}.action`),
-    count: rule['count'] !== false,
+    // A variable that was filled in is a string.
+    count: rule['count'] !== false && rule['count'] !== 'false',
     ...(factor !== undefined && {
       memory: { factor, ...(maxBytes !== undefined && { maxBytes }) },
     }),
@@ -55,7 +62,7 @@ function compileRule(value: Json, path: string): RetryRule {
 
 /** A code, or a range of them: `64-78`. */
 function codeRange(value: Json, path: string): CodeRange {
-  const match = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(String(value))
+  const match = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(asText(value))
   const from = Number(match?.[1])
   const to = Number(match?.[2] ?? match?.[1])
   if (match !== null && from <= to && to <= 255) return { from, to }

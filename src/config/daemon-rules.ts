@@ -1,0 +1,49 @@
+import { isJsonObject } from '../core/json.ts'
+import type { Json } from '../core/json.ts'
+import { isLoopback, parseListen } from './listen.ts'
+import { atPath, valueProblem } from './problem.ts'
+import type { Path, Problem } from './problem.ts'
+
+/** What must hold of the daemon's file beyond its schema. */
+export function daemonProblems(data: Json): readonly Problem[] {
+  const urls: readonly Path[] = [
+    ['bus', 'url'],
+    ['store', 'url'],
+    ['store', 'listen_url'],
+    ['scheduler', 'address'],
+  ]
+  return [...urls.flatMap((path) => passwordProblems(data, path)), ...listenProblems(data)]
+}
+
+function passwordProblems(data: Json, path: Path): Problem[] {
+  const url = atPath(data, path)
+  // Whoever may read the configuration, and whatever prints it, would have the password.
+  if (typeof url !== 'string' || !/^\w+:\/\/[^/?#]*:[^/?#]*@/.test(url)) return []
+  const key = path[0] === 'scheduler' ? 'token_file' : 'password_file'
+  return [valueProblem(path, `holds a password: put it into a file and name that in \`${key}\``)]
+}
+
+function listenProblems(data: Json): Problem[] {
+  const path = ['http', 'listen']
+  const written = atPath(data, path)
+  if (typeof written !== 'string' || written === '') return []
+  const listen = parseListen(written)
+  if (listen === undefined) {
+    const not = JSON.stringify(written)
+    return [
+      valueProblem(
+        path,
+        `must be \`host:port\`, such as \`127.0.0.1:8420\` or \`[::1]:8420\`, not ${not}`,
+      ),
+    ]
+  }
+  const http = atPath(data, ['http'])
+  const token = isJsonObject(http) ? http['token_file'] : undefined
+  if (isLoopback(listen.host) || token !== undefined) return []
+  return [
+    valueProblem(
+      path,
+      `\`${listen.host}\` can be reached from other machines: name a \`token_file\`, or listen on 127.0.0.1`,
+    ),
+  ]
+}

@@ -1,0 +1,134 @@
+import type { Schema } from './schema.ts'
+import { bytes, integer, keys, text } from './schema.ts'
+
+/**
+ * Linux gives one environment string 128 KiB (MAX_ARG_STRLEN), the name and the final NUL of
+ * `LONGHAUL_INPUT=…` included.
+ */
+const LARGEST_INPUT = 131_072 - 'LONGHAUL_INPUT='.length - 1
+
+export const DEFAULTS = {
+  data: '../data',
+  tasks: './tasks',
+  queue: 'longhaul',
+  socket: '/var/run/docker.sock',
+  address: 'http://127.0.0.1:4646',
+  namespace: 'default',
+  listen: '127.0.0.1:8420',
+  inFlight: 200,
+  input: '64K',
+} as const
+
+const passwordFile = text('The file that holds the password.')
+
+const url = (description: string, schemes: string, example: string): Schema =>
+  text(description, {
+    pattern: `^(${schemes})://[^\\s/]`,
+    'x-expects': `a URL such as \`${example}\``,
+  })
+
+interface Kind {
+  readonly kind: string
+  readonly description: string
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+}
+
+/** One of several kinds, told apart by `kind`. */
+const kinds = (description: string, choices: readonly Kind[]): Schema => ({
+  description,
+  type: 'object',
+  required: ['kind'],
+  default: { kind: choices[0]?.kind ?? '' },
+  discriminator: { propertyName: 'kind' },
+  oneOf: choices.map((choice) =>
+    keys(
+      choice.description,
+      { kind: { const: choice.kind }, ...choice.properties },
+      { required: ['kind', ...(choice.required ?? [])] },
+    ),
+  ),
+})
+
+/** The daemon's file. */
+export const daemonSchema: Schema = keys(
+  'The daemon’s file. Relative paths are from its folder; every key may be left out.',
+  {
+    data: text('The folder of what the embedded parts and the process scheduler keep.', {
+      default: DEFAULTS.data,
+    }),
+    tasks: text('The folder of the task types.', { default: DEFAULTS.tasks }),
+    bus: kinds('Where commands come from and events go.', [
+      { kind: 'embedded', description: 'In the store: no service needed.' },
+      {
+        kind: 'rabbitmq',
+        description: 'RabbitMQ.',
+        properties: {
+          url: url('Where it is.', 'amqps?', 'amqp://longhaul@rabbitmq'),
+          queue: text('The daemon’s queue.', { default: DEFAULTS.queue }),
+          password_file: passwordFile,
+        },
+        required: ['url'],
+      },
+    ]),
+    store: kinds('Where tasks and events are kept.', [
+      {
+        kind: 'sqlite',
+        description: 'A file under `data`: no service needed, one daemon at a time.',
+      },
+      {
+        kind: 'postgres',
+        description: 'Postgres 13 or newer: several daemons may share it.',
+        properties: {
+          url: url('Where it is.', 'postgres(?:ql)?', 'postgres://longhaul@postgres/longhaul'),
+          password_file: passwordFile,
+          listen_url: url(
+            'Where LISTEN works, if `url` leads through a pooler where it does not.',
+            'postgres(?:ql)?',
+            'postgres://longhaul@postgres/longhaul',
+          ),
+        },
+        required: ['url'],
+      },
+    ]),
+    scheduler: kinds('What runs the tasks.', [
+      { kind: 'process', description: 'Processes on this machine: for development.' },
+      {
+        kind: 'swarm',
+        description: 'Docker Swarm.',
+        properties: {
+          socket: text('The Docker socket of a manager.', { default: DEFAULTS.socket }),
+          control_socket: text('The manager’s control socket, which knows more of nodes.'),
+        },
+      },
+      {
+        kind: 'nomad',
+        description: 'Nomad.',
+        properties: {
+          address: url('Where its HTTP API is.', 'https?', DEFAULTS.address),
+          token_file: text('The file that holds the ACL token.'),
+          namespace: text('The namespace of the jobs.', { default: DEFAULTS.namespace }),
+        },
+      },
+    ]),
+    http: keys('The HTTP API.', {
+      listen: text('Where it listens; port 0 takes a free one, which is logged.', {
+        default: DEFAULTS.listen,
+        'x-expects': '`host:port`, such as `127.0.0.1:8420` or `[::1]:8420`',
+      }),
+      token_file: text('The file that holds the token; needed anywhere but on loopback.'),
+    }),
+    limits: keys('Bounds of the whole daemon.', {
+      in_flight: integer('Attempts at once, over all types.', {
+        default: DEFAULTS.inFlight,
+        minimum: 1,
+        maximum: 100_000,
+      }),
+      input: bytes('The largest input of a task, as JSON.', {
+        default: DEFAULTS.input,
+        max: LARGEST_INPUT,
+        'x-expects': `a size of at most 127K (a task gets its input as an environment string, and Linux gives one 128 KiB)`,
+      }),
+    }),
+  },
+)
