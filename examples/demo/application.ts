@@ -147,12 +147,13 @@ for (const { id, source } of STORIES) {
 
 const waiting = new Map(STORIES.map((story) => [`compress-file/${story.id}`, story]))
 let wrong = 0
+let killing = Promise.resolve()
 for await (const event of events) {
   const { taskId = '', attempt } = event.message
   const words = inWords(event)
   if (words !== undefined) say(taskId, words)
   if (event.name === 'longhaul/task-started' && attempt === 1) {
-    if (taskId === 'compress-file/killed') await killProgram(taskId)
+    if (taskId === 'compress-file/killed') killing = killProgram(taskId)
     if (taskId === 'compress-file/unwanted') {
       const reason = 'nobody wants it any more'
       await send({ $name: 'longhaul/cancel-task', $version: 1, taskId, reason, by: 'the demo' })
@@ -168,5 +169,6 @@ for await (const event of events) {
   waiting.delete(taskId)
   if (waiting.size === 0) break
 }
+await killing
 console.log(wrong === 0 ? '\nAll four as told.' : `\n${wrong} not as told.`)
 process.exit(wrong === 0 ? 0 : 1)

@@ -9,7 +9,7 @@ import { Installation } from '../support/daemon.ts'
 import { until } from '../support/store.ts'
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 25)
-const TASKS_A_ROUND = 8
+const TASKS_A_ROUND = 12
 const PROGRAMS = join(import.meta.dirname, '../fixtures/programs')
 
 /**
