@@ -1,6 +1,6 @@
 import { isJsonObject } from '../core/json.ts'
 import type { Json } from '../core/json.ts'
-import { atPath, valueProblem } from './problem.ts'
+import { atPath } from './problem.ts'
 import type { Path, Problem } from './problem.ts'
 
 /** Secrets, configs, networks and volumes that the service names and the top level does not have. */
@@ -10,26 +10,30 @@ export function resourceProblems(document: Json, servicePath: Path): readonly Pr
     const known = isJsonObject(declared) ? Object.keys(declared) : []
     return namesOf(document, [...servicePath, kind], kind)
       .filter(({ name }) => !known.includes(name) && !(kind === 'networks' && name === 'default'))
-      .map(({ name, path }) =>
-        valueProblem(path, `\`${name}\` is not among the \`${kind}\` of the top level`),
-      )
+      .map(({ name, path, at }) => ({
+        path,
+        at,
+        message: `\`${name}\` is not among the \`${kind}\` of the top level`,
+      }))
   })
 }
 
 interface Named {
   readonly name: string
   readonly path: Path
+  readonly at: Problem['at']
 }
 
 function namesOf(document: Json, path: Path, kind: string): readonly Named[] {
   const used = atPath(document, path)
-  if (isJsonObject(used)) return Object.keys(used).map((name) => ({ name, path: [...path, name] }))
+  if (isJsonObject(used))
+    return Object.keys(used).map((name) => ({ name, path: [...path, name], at: 'key' }))
   if (!Array.isArray(used)) return []
   return used.flatMap((item: Json, i): Named[] => {
     const place = [...path, String(i)]
     const name = kind === 'volumes' ? volumeName(item) : sourceOf(item)
     if (name === undefined) return []
-    return [{ name, path: isJsonObject(item) ? [...place, 'source'] : place }]
+    return [{ name, path: isJsonObject(item) ? [...place, 'source'] : place, at: 'value' }]
   })
 }
 

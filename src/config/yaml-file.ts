@@ -115,7 +115,7 @@ function childOf(node: unknown, step: string, document: Document): Child | undef
 /** A key that came in by `<<` stands where the mapping with the anchor has it. */
 function mergedChild(map: YAMLMap, step: string, document: Document): Child | undefined {
   for (const { key, value } of map.items) {
-    if (!isScalar(key) || key.value !== '<<') continue
+    if (!isScalar(key) || key.source !== '<<') continue
     const sources = isSeq(value) ? value.items : [value]
     for (const source of sources) {
       const found = childOf(resolved(source, document), step, document)

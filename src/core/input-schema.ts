@@ -2,8 +2,8 @@ import type { ErrorObject, ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { errorMessage, Rejected } from './errors.ts'
-import { canonicalJson } from './json.ts'
-import type { JsonObject } from './json.ts'
+import { canonicalJson, isJsonObject } from './json.ts'
+import type { Json, JsonObject } from './json.ts'
 
 /** One way in which a value breaks a schema: where, as a JSON Pointer into the value, and a sentence. */
 export interface SchemaProblem {
@@ -53,7 +53,35 @@ export function schemaProblems(schema: JsonObject): readonly SchemaProblem[] {
     inputValidator(schema)
     return []
   } catch (error) {
-    return [{ pointer: '', message: errorMessage(error) }]
+    return [{ pointer: culprit(schema) ?? '', message: errorMessage(error) }]
+  }
+}
+
+/** What the compiler stumbles over without saying where: a pattern that is no regular expression. */
+function culprit(value: Json, pointer = ''): string | undefined {
+  const members: readonly (readonly [string, Json])[] = Array.isArray(value)
+    ? value.map((item: Json, i) => [String(i), item] as const)
+    : Object.entries(isJsonObject(value) ? value : {})
+  for (const [key, member] of members) {
+    const place = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    if (key === 'pattern' && typeof member === 'string' && !isPattern(member)) return place
+    if (key === 'patternProperties' && isJsonObject(member)) {
+      const bad = Object.keys(member).find((pattern) => !isPattern(pattern))
+      if (bad !== undefined) return place
+    }
+    const within = culprit(member, place)
+    if (within !== undefined) return within
+  }
+  return undefined
+}
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text, 'u')
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
   }
 }
 
