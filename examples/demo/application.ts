@@ -69,16 +69,16 @@ async function follow(): Promise<AsyncIterable<Event>> {
         text = text.slice(end + 2)
         continue
       }
-      const { value, done } = await chunks.next()
-      if (done) return
-      text += value
+      const next = await chunks.next()
+      if (next.done === true) return
+      text += next.value
     }
   }
   const reader = frames()
   for (;;) {
-    const { value, done } = await reader.next()
-    if (done === true) throw new Error('the stream ended before it began')
-    if (value.startsWith(': ready')) break
+    const next = await reader.next()
+    if (next.done === true) throw new Error('the stream ended before it began')
+    if (next.value.startsWith(': ready')) break
   }
   return (async function* events(): AsyncGenerator<Event> {
     for await (const frame of reader) {
@@ -113,7 +113,7 @@ function say(taskId: string, words: string): void {
 }
 
 function inWords({ name, message }: Event): string | undefined {
-  const exit = message['exit'] as Record<string, unknown> | undefined
+  const exit = message['exit'] as Record<string, string | number | undefined> | undefined
   const how =
     exit && [exit['reason'], exit['signal'] ?? exit['code']].filter((x) => x !== undefined)
   switch (name) {

@@ -116,7 +116,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       control,
       events: store.events,
       onEvents: (listener) => store.onWrite('events', listener),
-      warnings: schedulerKind.warnings,
+      warnings: (type) => schedulerKind.warnings(type),
       transport,
       handles: (name) => handledNames(taskTypes).includes(name),
       scheduler,

@@ -5,7 +5,7 @@ import type { ErrorDetail, EventBody, EventName } from './messages.ts'
 import type { StickyAttributes, Task, TaskRecord } from './task.ts'
 import { attemptsOfRun } from './task.ts'
 import type { TaskEventKind, TaskType } from './task-type.ts'
-import { toWireExit, toWireTask, type WireAttempt } from './wire.ts'
+import { toWireExit, toWireTask, type WireAttempt, withoutTail } from './wire.ts'
 
 /**
  * The events of a task's transitions. An event's id is made of what it tells of (`uid`, run, attempt,
@@ -72,7 +72,10 @@ export const exitedEvents = (
   at: Date,
   attempt: number,
   exit: Exit,
-): EventDraft[] => taskEvent(task, type, 'exited', at, { attempt, exit: toWireExit(exit) })
+): EventDraft[] => {
+  const told = exit.reason === 'completed' ? withoutTail(exit) : exit
+  return taskEvent(task, type, 'exited', at, { attempt, exit: toWireExit(told) })
+}
 
 export const retryingEvents = (
   task: Task,
@@ -89,7 +92,12 @@ export function outcomeEvents(record: TaskRecord, type: Of): EventDraft[] {
   if (outcome === undefined) return []
   switch (outcome.state) {
     case 'succeeded':
-      return taskEvent(task, type, 'succeeded', outcome.at, { attempts: wireAttemptsOfRun(record) })
+      return taskEvent(task, type, 'succeeded', outcome.at, {
+        attempts: wireAttemptsOfRun(record).map(({ exit, ...attempt }) => ({
+          ...attempt,
+          ...(exit && { exit: withoutTail(exit) }),
+        })),
+      })
     case 'failed':
       return taskEvent(task, type, 'failed', outcome.at, {
         exit: toWireExit(outcome.exit),

@@ -14,6 +14,7 @@ import {
   type TaskRecord,
 } from './task.ts'
 import { asText, type TaskType } from './task-type.ts'
+import { withoutTail } from './wire.ts'
 
 /** The changes to a task as a whole, as pure functions of the record that they are made on. */
 
@@ -199,7 +200,7 @@ export function settle(
       return end(
         record,
         policy,
-        { state: 'succeeded', at: now, exit, rule: decision.rule },
+        { state: 'succeeded', at: now, exit: withoutTail(exit), rule: decision.rule },
         {},
         decided,
       )

@@ -96,6 +96,14 @@ export function toWireExit(exit: Exit): WireExit {
   return { ...exit, at: exit.at.toISOString() }
 }
 
+/** Without the end of its output: where an exit is told again, or nobody need read it. */
+export function withoutTail<Told extends { readonly logTail?: string }>(
+  exit: Told,
+): Omit<Told, 'logTail'> {
+  const { logTail: _, ...rest } = exit
+  return rest
+}
+
 function toWireAttempt(attempt: Attempt): WireAttempt {
   return {
     number: attempt.number,

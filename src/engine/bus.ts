@@ -1,7 +1,6 @@
 import {
   Bus,
   type BusInstance,
-  type HandlerDefinition,
   messageHandlingContext,
   type LoggerFactory,
 } from '@node-ts/bus-core'
@@ -47,8 +46,8 @@ export async function createBus(deps: {
       { readonly id?: string; readonly raw: RawMessage } | undefined
     const { $name, $version: _, ...body } = message
     await commands.handle({
-      name: String($name),
-      body: body as JsonObject,
+      name: typeof $name === 'string' ? $name : '',
+      body: body,
       messageId: context?.id ?? '',
       ...(attributes.correlationId !== undefined && { correlationId: attributes.correlationId }),
       attributes: attributes.attributes as StickyAttributes,
@@ -62,10 +61,10 @@ export async function createBus(deps: {
     .withTransport(transport)
     .withConcurrency(BUS_CONCURRENCY)
     .withLogger(busLogger(logger))
-    .withContainer({ get: <T>() => new TaskWorkflow(decider) as T })
+    .withContainer({ get: () => new TaskWorkflow(decider) as never })
     .withPersistence(new TaskWorkflowPersistence(tasks))
     .withWorkflow(TaskWorkflow as never)
-    .withCustomHandler(handleCommand as HandlerDefinition<JsonObject>, {
+    .withCustomHandler(handleCommand, {
       resolveWith: (message) => isJsonObject(message) && message['$name'] !== TASK_EXITED,
     })
   // bus-core would install handlers of its own, which stop the bus behind the daemon's back; there is

@@ -1,6 +1,7 @@
 import { LeaseLost, Rejected, Unavailable, errorMessage } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
+import { aborted } from './aborted.ts'
 
 /**
  * Calls the scheduler with a limit of time, and only while that limit ends before the lease does: a
@@ -21,12 +22,12 @@ export async function callScheduler(
     if (lease.lost.aborted || signal.aborted) throw new LeaseLost()
     await clock.sleep(100, AbortSignal.any([lease.lost, signal]))
   }
-  if (lease.lost.aborted) throw new LeaseLost()
+  if (aborted(lease.lost)) throw new LeaseLost()
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
     await work(AbortSignal.any([timeout, lease.lost]))
   } catch (error) {
-    if (lease.lost.aborted) throw new LeaseLost()
+    if (aborted(lease.lost)) throw new LeaseLost()
     if (error instanceof Rejected || error instanceof Unavailable) throw error
     throw new Unavailable('scheduler', errorMessage(error), error)
   }

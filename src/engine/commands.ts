@@ -188,9 +188,9 @@ export function createCommands(deps: {
         case 'longhaul/run-task':
           return runTask(command)
         case 'longhaul/cancel-task':
-          return controlTask(command, control.cancel)
+          return controlTask(command, (wish) => control.cancel(wish))
         default:
-          return controlTask(command, control.redrive)
+          return controlTask(command, (wish) => control.redrive(wish))
       }
     },
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Group, TaskStore } from '../ports/task-store.ts'
+import { aborted } from './aborted.ts'
 import type { Bell } from './bell.ts'
 import type { Definitions } from './definitions.ts'
 import type { Drift } from './drift.ts'
@@ -85,7 +86,7 @@ export async function runDispatcher(deps: {
     try {
       await drift.check()
       const blocked = new Map<string, GroupId>()
-      while (!signal.aborted && (await pass(blocked)));
+      while (!aborted(signal) && (await pass(blocked)));
       const now = clock.now()
       const next = await tasks.nextStart(now)
       const wait = next === undefined ? Infinity : next.getTime() - now.getTime()

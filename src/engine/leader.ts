@@ -5,6 +5,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { Meter } from '../ports/meter.ts'
 import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { Store } from '../ports/store.ts'
+import { aborted } from './aborted.ts'
 import { Bell } from './bell.ts'
 import type { Decider } from './decider.ts'
 import type { Definitions } from './definitions.ts'
@@ -46,7 +47,7 @@ export async function runLeader(parts: LeaderParts, signal: AbortSignal): Promis
       meter.leading(true)
       await lead(parts, lease, signal)
     } catch (error) {
-      if (signal.aborted) break
+      if (aborted(signal)) break
       logger.warn('lead.lost', { error: errorMessage(error) })
     } finally {
       meter.leading(false)

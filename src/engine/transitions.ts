@@ -1,5 +1,5 @@
 import type { Change } from '../core/change.ts'
-import { isJsonObject } from '../core/json.ts'
+import { isJsonObject, type Json } from '../core/json.ts'
 import { isEnded, type TaskRecord } from '../core/task.ts'
 import type { Lease } from '../ports/leadership.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -66,7 +66,9 @@ export function logEvent(logger: Logger, name: string, message: unknown): void {
   const { taskId, run, attempt, node, exit, rule, dueAt, by, reason, commandId, errors } = message
   const { reason: why, code, signal } = isJsonObject(exit) ? exit : {}
   const codes = Array.isArray(errors)
-    ? errors.map((error) => (isJsonObject(error) ? error['code'] : error)).join(',')
+    ? JSON.stringify(
+        (errors as readonly Json[]).map((error) => isJsonObject(error) && error['code']),
+      )
     : undefined
   const fields = {
     taskId,

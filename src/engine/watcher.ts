@@ -5,6 +5,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { Meter } from '../ports/meter.ts'
 import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { TaskStore } from '../ports/task-store.ts'
+import { aborted } from './aborted.ts'
 import type { Bell } from './bell.ts'
 import { LONGEST_SLEEP_MS } from './bell.ts'
 import type { Reconciler } from './reconciler.ts'
@@ -54,7 +55,10 @@ export async function runWatcher(deps: {
       if (handled.get(unit) === print && (live.has(unit) || !alive)) {
         seen.set(unit, print)
       } else {
-        work.push(see(observation, listedAt).then((known) => void (known && seen.set(unit, print))))
+        const handle = async () => {
+          if (await see(observation, listedAt)) seen.set(unit, print)
+        }
+        work.push(handle())
       }
       live.delete(unit)
     }
@@ -112,7 +116,7 @@ export async function runWatcher(deps: {
   async function listRepeatedly(watching: AbortSignal): Promise<void> {
     while (!watching.aborted) {
       await bell.wait(clock, LONGEST_SLEEP_MS, watching)
-      if (watching.aborted) return
+      if (aborted(watching)) return
       await list()
       await clock.sleep(LIST_APART_MS, watching)
     }
@@ -149,7 +153,7 @@ export async function runWatcher(deps: {
       if (error instanceof LeaseLost) return
       why = errorMessage(error)
     }
-    if (signal.aborted) return
+    if (aborted(signal)) return
     failures = clock.monotonicMs() - begun > LONGEST_PAUSE_MS ? 1 : failures + 1
     const pauseMs = Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(failures, 10))
     logger.warn('watcher.reconnecting', { pauseMs, error: why })

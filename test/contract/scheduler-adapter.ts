@@ -163,11 +163,12 @@ export function schedulerAdapterContract(
       })
 
       if (abilities.logTail)
-        it('carries the end of the output of a program that failed', async () => {
-          const unit = harness.unit({ does: 'write', lines: ['one', 'two'], exitCode: 1 })
-          await adapter.start(unit, never)
-          assert.match((await exitOf(unit)).logTail ?? '', /one\r?\ntwo\r?\n$/)
-        })
+        for (const exitCode of [0, 1])
+          it(`carries the end of the output of a program that ends with ${exitCode}`, async () => {
+            const unit = harness.unit({ does: 'write', lines: ['one', 'two'], exitCode })
+            await adapter.start(unit, never)
+            assert.match((await exitOf(unit)).logTail ?? '', /one\r?\ntwo\r?\n$/)
+          })
 
       it('is found by a daemon that was opened after it', async () => {
         const unit = harness.unit({ does: 'exit', code: 5 })

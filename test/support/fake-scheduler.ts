@@ -271,7 +271,8 @@ export class FakeScheduler implements SchedulerAdapter {
   #end(unit: Held, exit: ObservedExit): void {
     if (unit.sight.phase !== 'pending' && unit.sight.phase !== 'running') return
     const told = { at: this.#now(), ...exit }
-    const logTail = exit.reason === 'completed' ? {} : { logTail: unit.program.output ?? '' }
+    const { output } = unit.program
+    const logTail = output === undefined ? {} : { logTail: output }
     unit.sight = {
       phase: 'exited',
       exit: { ...logTail, ...told },

@@ -44,19 +44,23 @@ export function fixedTypes(...all: LoadedTaskType[]): TaskTypes {
 export class CountingMeter implements Meter {
   orphansSeen = 0
   lateCopies = 0
-  attemptEnded(): void {}
-  taskEnded(): void {}
-  exitPublished(): void {}
+  readonly attemptEnded = ignore
+  readonly taskEnded = ignore
+  readonly exitPublished = ignore
+  readonly listed = ignore
+  readonly watching = ignore
+  readonly leading = ignore
+  readonly message = ignore
   orphans(count: number): void {
     this.orphansSeen = count
   }
   lateCopy(): void {
     this.lateCopies += 1
   }
-  listed(): void {}
-  watching(): void {}
-  leading(): void {}
-  message(): void {}
+}
+
+function ignore(): void {
+  // Not counted here.
 }
 
 /** One daemon process of the simulation: it can be killed or frozen between any two calls. */
@@ -178,7 +182,7 @@ export class Simulation implements AsyncDisposable {
   #publish(message: JsonObject): Promise<void> {
     if (!this.publishing) return Promise.reject(new Error('the broker is away'))
     if (message['$name'] === 'longhaul/task-exited') {
-      this.wire.push({ taskId: String(message['taskId']), attempt: Number(message['attempt']) })
+      this.wire.push({ taskId: message['taskId'] as string, attempt: Number(message['attempt']) })
     }
     return Promise.resolve()
   }

@@ -85,7 +85,6 @@ async function ended(folder: string, files: UnitFiles, end: UnitEnd): Promise<Si
   const exit = exitOf(end, files)
   // A program that ended before the stop was asked for has ended by itself.
   const stopped = stoppingAt !== undefined && end.at >= stoppingAt
-  if (exit.reason === 'completed') return { phase: 'exited', exit, stopped }
   const tail = await logTail(join(folder, 'log'), record.logTailBytes)
-  return { phase: 'exited', exit: { ...exit, logTail: tail }, stopped }
+  return { phase: 'exited', exit: { ...exit, ...(tail !== '' && { logTail: tail }) }, stopped }
 }

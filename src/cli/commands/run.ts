@@ -9,7 +9,8 @@ export const runCommand: CommandModule<object, { config: string | undefined }> =
   builder: (args) =>
     args.option('config', {
       type: 'string',
-      describe: 'The daemon’s file (else LONGHAUL_CONFIG, ./config/longhaul.yml, /etc/longhaul/longhaul.yml)',
+      describe:
+        'The daemon’s file (else LONGHAUL_CONFIG, ./config/longhaul.yml, /etc/longhaul/longhaul.yml)',
     }),
   async handler({ config }) {
     const configFile = findDaemonConfig(config, process.env, process.cwd())
