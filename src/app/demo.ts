@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 
@@ -35,10 +35,15 @@ export async function runDemo(print: (text: string) => void): Promise<number> {
   print(
     'Starting a daemon with everything embedded: SQLite as store and bus, processes as tasks.\n',
   )
+  // The task type says `node`: that must be this one, whatever the machine's own is.
+  const path = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`
   const daemon = spawn(
     process.execPath,
     [join(ROOT, 'src/cli/main.ts'), 'run', '--config', config],
-    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, LONGHAUL_LOG: 'info' } },
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, PATH: path, LONGHAUL_LOG: 'info' },
+    },
   )
   cleanup.defer(() => end(daemon))
   const url = await listening(daemon)
