@@ -104,6 +104,8 @@ function problemOf(error: ErrorObject, written: Json): Problem | undefined {
     }
     case 'required': {
       const key = parameter('missingProperty')
+      // Said better by the discriminator, with the kinds that there are.
+      if (schema['discriminator'] !== undefined) return undefined
       return keyProblem(path, noteOf(schema, 'x-missing', key) ?? `\`${key}\` is missing`)
     }
     case 'propertyNames':
@@ -197,6 +199,7 @@ function shown(value: Json): string {
   if (Array.isArray(value)) return 'a list'
   if (isJsonObject(value)) return 'a mapping'
   if (value === null) return 'empty'
-  const text = JSON.stringify(value)
+  // A mistyped URL may hold a password.
+  const text = JSON.stringify(value).replace(/:[^:@/]+@/, ':…@')
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text
 }
