@@ -88,7 +88,10 @@ function confirmed(attempt: Attempt, policy: Policy, now: Date): Attempt {
   }
 }
 
-/** A call to the scheduler did not get through: the row stays, the pause grows. */
+/**
+ * A call to the scheduler did not get through: the row stays, the pause grows. A unit that came back
+ * after its release and could not be removed is one to be released again.
+ */
 export function callFailed(
   record: TaskRecord,
   attempt: Attempt,
@@ -97,9 +100,10 @@ export function callFailed(
   now: Date,
 ): Change {
   const callFailures = attempt.callFailures + 1
+  const { releasedAt: _, ...unreleased } = attempt
   return change(record, policy, {
     attempt: {
-      ...attempt,
+      ...unreleased,
       ...(call === 'start' && { startCall: { ...attempt.startCall, endedAt: now } }),
       callFailures,
       callAgainAt: after(now, callPauseMs(callFailures)),
@@ -166,7 +170,11 @@ export function seenAlive(
     attempt.missingSince === undefined &&
     attempt.unreachableSince === undefined
   if (known && !starts) return undefined
-  const { missingSince: _, unreachableSince: __, ...rest } = confirmed(attempt, policy, now)
+  const {
+    missingSince: _,
+    unreachableSince: __,
+    ...rest
+  } = unpaused(confirmed(attempt, policy, now))
   if (!starts) return change(record, policy, { attempt: rest })
   const { attemptTimeoutMs } = policy
   return change(record, policy, {
@@ -182,6 +190,13 @@ export function seenAlive(
   })
 }
 
+/** What is known of it has changed: a fencing that did not get through is no more what is wanted. */
+function unpaused(attempt: Attempt): Attempt {
+  if (attempt.stop !== undefined) return attempt
+  const { callAgainAt: _, ...rest } = attempt
+  return { ...rest, callFailures: 0 }
+}
+
 /** On a node that does not answer; borne from the leader's first sight of it. */
 export function seenUnreachable(
   record: TaskRecord,
@@ -189,10 +204,10 @@ export function seenUnreachable(
   policy: Policy,
   now: Date,
 ): Change | undefined {
-  if (attempt.unreachableSince !== undefined) return undefined
-  return change(record, policy, {
-    attempt: { ...confirmed(attempt, policy, now), unreachableSince: now },
-  })
+  const { unreachableSince } = attempt
+  if (unreachableSince !== undefined && attempt.missingSince === undefined) return undefined
+  const { missingSince: _, ...rest } = unpaused(confirmed(attempt, policy, now))
+  return change(record, policy, { attempt: { ...rest, unreachableSince: unreachableSince ?? now } })
 }
 
 /** A list begun at `listedAt` lacks it for the first time. */
@@ -202,7 +217,7 @@ export function seenMissing(
   policy: Policy,
   listedAt: Date,
 ): Change {
-  return change(record, policy, { attempt: { ...attempt, missingSince: listedAt } })
+  return change(record, policy, { attempt: { ...unpaused(attempt), missingSince: listedAt } })
 }
 
 /**

@@ -35,6 +35,7 @@ export interface Due {
     | 'deadline'
     | 'stop'
     | 'fence'
+    | 'fence-lost'
     | 'look'
     | 'decide'
     | 'release'
@@ -103,7 +104,8 @@ function liveDues(
     }
     if (attempt.missingSince !== undefined) {
       const at = later(after(attempt.missingSince, LOST_AFTER_MS), attempt)
-      found.push({ at, what: 'look', attempt })
+      // A failed call here was the fencing of what lists had proved to be lost already.
+      found.push({ at, what: attempt.callFailures > 0 ? 'fence-lost' : 'look', attempt })
     }
     return found
   }

@@ -67,14 +67,20 @@ function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, no
   }
   const attempt = record.attempts.find((candidate) => candidate.number === number)
   if (attempt === undefined) return NONE
-  if (attempt.exit !== undefined) return whenOver(attempt, observation, listedAt)
+  if (attempt.exit !== undefined) return whenOver(attempt, observation, listedAt, now)
   return whenSeen(record, attempt, policy, observation, now)
 }
 
 /** A list begun after the end that still shows it alive: a copy that came back. */
-function whenOver(attempt: Attempt, { phase }: Observation, listedAt: Date | undefined): Action {
+function whenOver(
+  attempt: Attempt,
+  { phase }: Observation,
+  listedAt: Date | undefined,
+  now: Date,
+): Action {
   const over = attempt.releasedAt ?? attempt.exitedAt
   if (listedAt === undefined || over === undefined || listedAt <= over) return NONE
+  if (pausing(attempt, now)) return NONE
   const alive = phase === 'pending' || phase === 'running'
   if (alive) return { kind: 'release', attempt, late: true }
   return attempt.releasedAt === undefined || phase === 'unreachable'
@@ -142,8 +148,16 @@ function whenAbsent(
     return asAction(attempts.seenMissing(record, attempt, policy, listedAt))
   }
   if (listedAt.getTime() < missingSince.getTime() + LOST_AFTER_MS) return NONE
-  const message = `the scheduler does not know the unit ${attempt.unit} any more`
-  return { kind: 'fence', attempt, exit: { reason: 'lost', message } }
+  return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: lost(attempt) }
+}
+
+/** A call has just failed: what was seen does not make it come through any sooner. */
+function pausing({ callFailures, callAgainAt }: Attempt, now: Date): boolean {
+  return callFailures > 0 && callAgainAt !== undefined && callAgainAt > now
+}
+
+function lost({ unit }: Attempt): ObservedExit {
+  return { reason: 'lost', message: `the scheduler does not know the unit ${unit} any more` }
 }
 
 function fromDues(
@@ -170,6 +184,8 @@ function fromDues(
     case 'stop':
     case 'look':
       return { kind: what, attempt }
+    case 'fence-lost':
+      return { kind: 'fence', attempt, exit: lost(attempt) }
     case 'fence': {
       const reason: ExitReason = attempt.stop?.reason ?? 'node-lost'
       const since = attempt.unreachableSince?.toISOString() ?? ''
