@@ -44,7 +44,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constantFrom<'wake' | 'dispatch' | 'cancel' | 'redrive'>(
-        ...['wake', 'wake', 'dispatch', 'dispatch', 'dispatch', 'cancel', 'redrive'],
+        'wake',
+        'dispatch',
+        'wake',
+        'dispatch',
+        'dispatch',
+        'cancel',
+        'redrive',
       ),
     }),
   },
