@@ -285,6 +285,3 @@ export const fileSchema: Schema = keys(
     },
   },
 )
-
-/** The schema of one service, for the reference. */
-export { serviceSchema }

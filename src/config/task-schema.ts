@@ -16,7 +16,7 @@ import {
 } from './schema.ts'
 
 /** Kinds of events that a type may name in its own words. */
-export const EVENT_KINDS = [
+const EVENT_KINDS = [
   'accepted',
   'started',
   'exited',

@@ -11,7 +11,7 @@ import { byPlace, readTaskType } from './task-type-file.ts'
 import type { TaskTypeFile, TaskTypeOptions } from './task-type-file.ts'
 import { placeOf } from './yaml-file.ts'
 
-export interface LoadedTaskType {
+interface LoadedTaskType {
   readonly type: TaskType
   readonly definition: Definition
   readonly file: string
