@@ -1,10 +1,8 @@
 import * as attempts from '../core/attempts.ts'
-import type { Change } from '../core/change.ts'
-import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
-import { errorMessage, LeaseLost, Rejected, Unavailable } from '../core/errors.ts'
-import type { ObservedExit } from '../core/exit.ts'
+import type { Policy } from '../core/dues.ts'
+import { errorMessage, LeaseLost, Unavailable } from '../core/errors.ts'
 import { type Action, reconcile, type Sighting } from '../core/reconcile.ts'
-import type { Attempt, TaskRecord } from '../core/task.ts'
+import type { TaskRecord } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -12,18 +10,16 @@ import type { Meter } from '../ports/meter.ts'
 import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { TaskStore } from '../ports/task-store.ts'
 import { Bell, LONGEST_SLEEP_MS } from './bell.ts'
-import { callScheduler } from './call-scheduler.ts'
 import type { Decider } from './decider.ts'
 import type { Definitions } from './definitions.ts'
 import type { Drift } from './drift.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import type { Transitions } from './transitions.ts'
-import { unitSpecFor } from './unit-spec.ts'
+import { createUnitCalls } from './unit-calls.ts'
 
 const BATCH = 100
 /** Tasks worked on at a time: calls to the scheduler among them. */
 const MOST_AT_A_TIME = 500
-const LOG_TAIL_TIMEOUT_MS = 3_000
 
 export interface Reconciler {
   /** A unit was seen, or not. Resolves when what follows from it has been done. */
@@ -55,133 +51,11 @@ export function createReconciler(deps: {
   readonly meter: Meter
   readonly signal: AbortSignal
 }): Reconciler {
-  const { installation, tasks, transitions, definitions, decider, scheduler, lease } = deps
-  const { drift, bell, look, clock, logger, meter, signal } = deps
+  const { tasks, transitions, definitions, decider, lease } = deps
+  const { drift, bell, look, clock, logger, signal } = deps
+  const calls = createUnitCalls(deps)
   const queue = new KeyedQueue()
   const leadingSince = clock.now()
-
-  /** One call under the lease; its failure is the caller's to record. */
-  const call = (kind: keyof typeof CALL_TIMEOUT_MS, work: (signal: AbortSignal) => Promise<void>) =>
-    callScheduler({ lease, clock, signal, timeoutMs: CALL_TIMEOUT_MS[kind] }, work)
-
-  /** Records what came of a call, on the attempt as it is by then. */
-  async function record(
-    taskId: string,
-    number: number,
-    compute: (record: TaskRecord, attempt: Attempt, policy: Policy) => Change | undefined,
-  ): Promise<void> {
-    await transitions.change(
-      taskId,
-      async (current) => {
-        const attempt = current.attempts.find((candidate) => candidate.number === number)
-        if (attempt === undefined) return undefined
-        return compute(current, attempt, await definitions.policy(current.task.definition))
-      },
-      lease,
-    )
-  }
-
-  async function failed(
-    taskId: string,
-    attempt: Attempt,
-    kind: keyof typeof CALL_TIMEOUT_MS,
-    error: unknown,
-  ): Promise<void> {
-    if (error instanceof LeaseLost) throw error
-    logger.warn(`${kind}.failed`, {
-      taskId,
-      attempt: attempt.number,
-      failures: attempt.callFailures + 1,
-      error: errorMessage(error),
-    })
-    await record(taskId, attempt.number, (current, latest, policy) =>
-      latest.exit !== undefined && kind !== 'remove'
-        ? undefined
-        : attempts.callFailed(current, latest, policy, kind, clock.now()),
-    )
-  }
-
-  async function startUnit({ task }: TaskRecord, attempt: Attempt): Promise<void> {
-    try {
-      const type = await definitions.type(task.definition)
-      const unit = unitSpecFor(installation, type, task, attempt)
-      await call('start', (aborted) => scheduler.start(unit, aborted))
-    } catch (error) {
-      if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
-      const exit: ObservedExit = { reason: 'rejected', message: error.message }
-      return record(task.id, attempt.number, (current, latest, policy) =>
-        latest.exit === undefined
-          ? attempts.exitRecorded(current, latest, policy, exit, clock.now())
-          : undefined,
-      )
-    }
-    await record(task.id, attempt.number, (current, latest, policy) =>
-      latest.exit === undefined && latest.confirmedAt === undefined
-        ? attempts.startConfirmed(current, latest, policy, clock.now())
-        : undefined,
-    )
-  }
-
-  async function stopUnit({ task }: TaskRecord, attempt: Attempt, policy: Policy): Promise<void> {
-    const logTail =
-      attempt.stop?.calledAt === undefined
-        ? await logTailOf(attempt.unit, policy.keep.logTailBytes)
-        : undefined
-    try {
-      await call('stop', (aborted) => scheduler.stop(attempt.unit, aborted))
-    } catch (error) {
-      return failed(task.id, attempt, 'stop', error)
-    }
-    // It should be over by now: the news of it may have been lost.
-    if (attempt.stop?.calledAt !== undefined) look()
-    await record(task.id, attempt.number, (current, latest, present) =>
-      latest.exit === undefined
-        ? attempts.stopCalled(current, latest, present, clock.now(), logTail)
-        : undefined,
-    )
-  }
-
-  /** Worth having, not worth waiting for. */
-  async function logTailOf(unit: string, tailBytes: number): Promise<string | undefined> {
-    try {
-      const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TAIL_TIMEOUT_MS)])
-      let tail = ''
-      for await (const chunk of scheduler.logs(unit, { tailBytes, signal: limited })) tail += chunk
-      return tail
-    } catch (error) {
-      logger.debug('log-tail.failed', { unit, error: errorMessage(error) })
-      return undefined
-    }
-  }
-
-  async function fence({ task }: TaskRecord, attempt: Attempt, exit: ObservedExit): Promise<void> {
-    try {
-      await call('remove', (aborted) => scheduler.remove(attempt.unit, aborted))
-    } catch (error) {
-      return failed(task.id, attempt, 'remove', error)
-    }
-    await record(task.id, attempt.number, (current, latest, policy) =>
-      latest.exit === undefined
-        ? attempts.exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
-        : undefined,
-    )
-  }
-
-  async function release({ task }: TaskRecord, attempt: Attempt, late: boolean): Promise<void> {
-    if (late) {
-      meter.lateCopy()
-      const unit = attempt.unit
-      logger.warn('unit.late', { taskId: task.id, attempt: attempt.number, unit })
-    }
-    try {
-      await call('remove', (aborted) => scheduler.remove(attempt.unit, aborted))
-    } catch (error) {
-      return failed(task.id, attempt, 'remove', error)
-    }
-    await record(task.id, attempt.number, (current, latest, policy) =>
-      attempts.released(current, latest, policy, clock.now()),
-    )
-  }
 
   async function act(current: TaskRecord, policy: Policy, action: Action): Promise<void> {
     const taskId = current.task.id
@@ -194,16 +68,16 @@ export function createReconciler(deps: {
       case 'start': {
         const begun = attempts.startCallBegun(current, action.attempt, policy, clock.now())
         if ((await transitions.apply(begun, lease)) !== 'applied') return
-        return startUnit(current, action.attempt)
+        return calls.start(current, action.attempt)
       }
       case 'stop':
-        return stopUnit(current, action.attempt, policy)
+        return calls.stop(current, action.attempt, policy)
       case 'fence':
-        return fence(current, action.attempt, action.exit)
+        return calls.fence(current, action.attempt, action.exit)
       case 'release':
-        return release(current, action.attempt, action.late)
+        return calls.release(current, action.attempt, action.late)
       case 'look':
-        await record(taskId, action.attempt.number, (latest, attempt, present) =>
+        await calls.record(taskId, action.attempt.number, (latest, attempt, present) =>
           attempt.exit === undefined
             ? attempts.looked(latest, attempt, present, clock.now())
             : undefined,
@@ -286,7 +160,7 @@ export function createReconciler(deps: {
           const latest = current?.attempts.at(-1)
           if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return
           if (latest?.exit !== undefined || latest?.stop !== undefined) return
-          if (latest !== undefined) await startUnit(current, latest)
+          if (latest !== undefined) await calls.start(current, latest)
         }),
       )
       started.catch(() => {

@@ -1,0 +1,177 @@
+import * as attempts from '../core/attempts.ts'
+import type { Change } from '../core/change.ts'
+import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
+import { errorMessage, LeaseLost, Rejected } from '../core/errors.ts'
+import type { ObservedExit } from '../core/exit.ts'
+import type { Attempt, TaskRecord } from '../core/task.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Lease } from '../ports/leadership.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Meter } from '../ports/meter.ts'
+import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
+import { callScheduler } from './call-scheduler.ts'
+import type { Definitions } from './definitions.ts'
+import type { Transitions } from './transitions.ts'
+import { unitSpecFor } from './unit-spec.ts'
+
+const LOG_TAIL_TIMEOUT_MS = 3_000
+
+/**
+ * What is asked of the scheduler about a unit, each with the recording of what came of it: on success
+ * the change that it makes true, on failure a pause that grows. Throws `LeaseLost` and what the store
+ * throws.
+ */
+export interface UnitCalls {
+  start(record: TaskRecord, attempt: Attempt): Promise<void>
+  stop(record: TaskRecord, attempt: Attempt, policy: Policy): Promise<void>
+  /** Removes the unit, and only then records that the attempt ended so. */
+  fence(record: TaskRecord, attempt: Attempt, exit: ObservedExit): Promise<void>
+  release(record: TaskRecord, attempt: Attempt, late: boolean): Promise<void>
+  /** Records a change on the attempt as it is by then; `undefined` from `compute` changes nothing. */
+  record(
+    taskId: string,
+    number: number,
+    compute: (record: TaskRecord, attempt: Attempt, policy: Policy) => Change | undefined,
+  ): Promise<void>
+}
+
+export function createUnitCalls(deps: {
+  readonly installation: string
+  readonly transitions: Transitions
+  readonly definitions: Definitions
+  readonly scheduler: SchedulerAdapter
+  readonly lease: Lease
+  readonly look: () => void
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly meter: Meter
+  readonly signal: AbortSignal
+}): UnitCalls {
+  const { installation, transitions, definitions, scheduler, lease } = deps
+  const { look, clock, logger, meter, signal } = deps
+
+  /** One call under the lease; its failure is the caller's to record. */
+  const call = (kind: keyof typeof CALL_TIMEOUT_MS, work: (signal: AbortSignal) => Promise<void>) =>
+    callScheduler({ lease, clock, signal, timeoutMs: CALL_TIMEOUT_MS[kind] }, work)
+
+  /** Records what came of a call, on the attempt as it is by then. */
+  async function record(
+    taskId: string,
+    number: number,
+    compute: (record: TaskRecord, attempt: Attempt, policy: Policy) => Change | undefined,
+  ): Promise<void> {
+    await transitions.change(
+      taskId,
+      async (current) => {
+        const attempt = current.attempts.find((candidate) => candidate.number === number)
+        if (attempt === undefined) return undefined
+        return compute(current, attempt, await definitions.policy(current.task.definition))
+      },
+      lease,
+    )
+  }
+
+  async function failed(
+    taskId: string,
+    attempt: Attempt,
+    kind: keyof typeof CALL_TIMEOUT_MS,
+    error: unknown,
+  ): Promise<void> {
+    if (error instanceof LeaseLost) throw error
+    logger.warn(`${kind}.failed`, {
+      taskId,
+      attempt: attempt.number,
+      failures: attempt.callFailures + 1,
+      error: errorMessage(error),
+    })
+    await record(taskId, attempt.number, (current, latest, policy) =>
+      latest.exit !== undefined && kind !== 'remove'
+        ? undefined
+        : attempts.callFailed(current, latest, policy, kind, clock.now()),
+    )
+  }
+
+  async function startUnit({ task }: TaskRecord, attempt: Attempt): Promise<void> {
+    try {
+      const type = await definitions.type(task.definition)
+      const unit = unitSpecFor(installation, type, task, attempt)
+      await call('start', (aborted) => scheduler.start(unit, aborted))
+    } catch (error) {
+      if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
+      const exit: ObservedExit = { reason: 'rejected', message: error.message }
+      return record(task.id, attempt.number, (current, latest, policy) =>
+        latest.exit === undefined
+          ? attempts.exitRecorded(current, latest, policy, exit, clock.now())
+          : undefined,
+      )
+    }
+    await record(task.id, attempt.number, (current, latest, policy) =>
+      latest.exit === undefined && latest.confirmedAt === undefined
+        ? attempts.startConfirmed(current, latest, policy, clock.now())
+        : undefined,
+    )
+  }
+
+  async function stopUnit({ task }: TaskRecord, attempt: Attempt, policy: Policy): Promise<void> {
+    const logTail =
+      attempt.stop?.calledAt === undefined
+        ? await logTailOf(attempt.unit, policy.keep.logTailBytes)
+        : undefined
+    try {
+      await call('stop', (aborted) => scheduler.stop(attempt.unit, aborted))
+    } catch (error) {
+      return failed(task.id, attempt, 'stop', error)
+    }
+    // It should be over by now: the news of it may have been lost.
+    if (attempt.stop?.calledAt !== undefined) look()
+    await record(task.id, attempt.number, (current, latest, present) =>
+      latest.exit === undefined
+        ? attempts.stopCalled(current, latest, present, clock.now(), logTail)
+        : undefined,
+    )
+  }
+
+  /** Worth having, not worth waiting for. */
+  async function logTailOf(unit: string, tailBytes: number): Promise<string | undefined> {
+    try {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TAIL_TIMEOUT_MS)])
+      let tail = ''
+      for await (const chunk of scheduler.logs(unit, { tailBytes, signal: limited })) tail += chunk
+      return tail
+    } catch (error) {
+      logger.debug('log-tail.failed', { unit, error: errorMessage(error) })
+      return undefined
+    }
+  }
+
+  async function fence({ task }: TaskRecord, attempt: Attempt, exit: ObservedExit): Promise<void> {
+    try {
+      await call('remove', (aborted) => scheduler.remove(attempt.unit, aborted))
+    } catch (error) {
+      return failed(task.id, attempt, 'remove', error)
+    }
+    await record(task.id, attempt.number, (current, latest, policy) =>
+      latest.exit === undefined
+        ? attempts.exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
+        : undefined,
+    )
+  }
+
+  async function release({ task }: TaskRecord, attempt: Attempt, late: boolean): Promise<void> {
+    if (late) {
+      meter.lateCopy()
+      const unit = attempt.unit
+      logger.warn('unit.late', { taskId: task.id, attempt: attempt.number, unit })
+    }
+    try {
+      await call('remove', (aborted) => scheduler.remove(attempt.unit, aborted))
+    } catch (error) {
+      return failed(task.id, attempt, 'remove', error)
+    }
+    await record(task.id, attempt.number, (current, latest, policy) =>
+      attempts.released(current, latest, policy, clock.now()),
+    )
+  }
+
+  return { start: startUnit, stop: stopUnit, fence, release, record }
+}
