@@ -135,7 +135,16 @@ function handledNames(taskTypes: LiveTaskTypes): string[] {
 
 async function readiness(parts: DaemonParts): Promise<readonly CheckResult[]> {
   const limited = AbortSignal.timeout(5_000)
-  return [await checkOf('store', parts.store.check()), ...(await parts.scheduler.check(limited))]
+  return [
+    await checkOf('store', parts.store.check()),
+    ...leadCheck(parts.mayNotLead),
+    ...(await parts.scheduler.check(limited)),
+  ]
+}
+
+/** A daemon that takes commands and may start none of them is not ready. */
+function leadCheck(mayNotLead: string | undefined): readonly CheckResult[] {
+  return mayNotLead === undefined ? [] : [{ name: 'lead', ok: false, message: mayNotLead }]
 }
 
 async function checkOf(name: string, check: Promise<void>): Promise<CheckResult> {
