@@ -5,7 +5,7 @@ import { startDaemon } from './daemon.ts'
 import { openParts } from './open-parts.ts'
 
 /** sysexits: what the process manager and the person are told. */
-export const EXIT = { done: 0, failed: 1, configuration: 78 } as const
+const EXIT = { done: 0, failed: 1, configuration: 78 } as const
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 

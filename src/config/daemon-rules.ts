@@ -17,8 +17,11 @@ export function daemonProblems(data: Json): readonly Problem[] {
 
 function passwordProblems(data: Json, path: Path): Problem[] {
   const url = atPath(data, path)
-  // Whoever may read the configuration, and whatever prints it, would have the password.
+  // Whoever may read the configuration, and whatever prints it, would have the password; that of a
+  // server on the machine's own loopback (guest:guest and the like) guards nothing.
   if (typeof url !== 'string' || !/^\w+:\/\/[^/?#]*:[^/?#]*@/.test(url)) return []
+  const host = URL.parse(url)?.hostname.replace(/^\[|\]$/g, '')
+  if (host !== undefined && isLoopback(host)) return []
   const key = path[0] === 'scheduler' ? 'token_file' : 'password_file'
   return [valueProblem(path, `holds a password: put it into a file and name that in \`${key}\``)]
 }

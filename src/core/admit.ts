@@ -2,7 +2,7 @@
  * How long a task must have waited to stand level with one whose priority is one higher. Priorities
  * order the queue; waiting makes up for them, so that nothing starves.
  */
-export const AGE_PER_PRIORITY_MS = 600_000
+const AGE_PER_PRIORITY_MS = 600_000
 
 /** Priorities that a type or a command may have. */
 export const PRIORITY = { min: -1000, max: 1000 } as const

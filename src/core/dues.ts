@@ -7,11 +7,11 @@ import type { TaskType } from './task-type.ts'
  */
 export const CALL_TIMEOUT_MS = { start: 5_000, stop: 5_000, remove: 5_000 } as const
 /** A start call that is over may still bear fruit for so long: only a later list proves absence. */
-export const START_SETTLES_MS = 10_000
+const START_SETTLES_MS = 10_000
 /** A unit must be missing from lists for so long before it counts as lost. */
 export const LOST_AFTER_MS = 10_000
 /** An exit that the bus has not brought to the workflow by then is decided by the leader. */
-export const UNDECIDED_AFTER_MS = 5_000
+const UNDECIDED_AFTER_MS = 5_000
 /** A stop that shows no effect for so long after the grace is asked for again. */
 export const STOP_AGAIN_MS = 15_000
 /** A stopped unit on a node that does not answer is fenced off after so long, whatever `on_node_lost` says. */

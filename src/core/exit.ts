@@ -70,7 +70,7 @@ const SIGNAL_NAMES: Readonly<Record<number, string>> = {
 }
 
 /** The name of a Linux signal, `SIG34` where it has none. */
-export function signalName(number: number): string {
+function signalName(number: number): string {
   return SIGNAL_NAMES[number] ?? `SIG${number}`
 }
 

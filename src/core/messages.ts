@@ -107,9 +107,6 @@ export const COMMAND_BODIES = {
 } as const satisfies Record<string, TObject>
 export type CommandName = keyof typeof COMMAND_BODIES
 
-/** Names under this prefix are the daemon's own. */
-export const OWN_PREFIX = 'longhaul/'
-
 /** A message class of a name: `new TaskExited(body)`; without a body it only bears its name. */
 function messageClass<Name extends string, Body extends TProperties>(
   name: Name,

@@ -17,9 +17,9 @@ import type { Decider } from './decider.ts'
 import { TaskWorkflow, TaskWorkflowPersistence } from './workflow.ts'
 
 /** Handlers of messages that run side by side. */
-export const BUS_CONCURRENCY = 16
+const BUS_CONCURRENCY = 16
 /** Tries before a message is dead-lettered, on every transport. */
-export const MOST_TRIES = 10
+const MOST_TRIES = 10
 
 const TASK_EXITED = new TaskExited().$name
 

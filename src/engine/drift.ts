@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 
 /** Wall and monotonic clock may differ by so much before it counts as a jump. */
-export const JUMP_MS = 30_000
+const JUMP_MS = 30_000
 
 /**
  * Watches for jumps of the wall clock (a laptop's lid, a clock step): what was due in so-and-so long

@@ -14,8 +14,8 @@ const BATCH = 200
 /** Units of failures kept for people to look at, of each type. */
 const KEPT_UNITS = 50
 /** Sent events are kept in the log for so long, and so many. */
-export const EVENTS_KEPT_MS = 7 * 86_400_000
-export const EVENTS_KEPT = 2_000_000
+const EVENTS_KEPT_MS = 7 * 86_400_000
+const EVENTS_KEPT = 2_000_000
 
 /** What grows is kept within its bounds, in small batches: old tasks, old events, kept units. */
 export async function runHousekeeping(deps: {

@@ -6,4 +6,4 @@ export interface Logger {
   error(event: string, fields?: LogFields): void
 }
 
-export type LogFields = Readonly<Record<string, unknown>>
+type LogFields = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,24 @@ import type { WireTask } from '../../src/core/wire.ts'
 import { until } from './store.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
+const PROGRAMS = join(import.meta.dirname, '../fixtures/programs')
+
+/** A `command` for `sh`; `$` is doubled, as everywhere in a task type. */
+export function shell(script: string): string[] {
+  return ['sh', '-c', script.replaceAll('$', '$$$$')]
+}
+
+/** A `command` that says `waiting`, and ends once `touch(file)` was called. */
+export function waitsFor(file: string, exitCode = 0): string[] {
+  return ['sh', join(PROGRAMS, 'wait-for.sh'), file, String(exitCode)]
+}
+
+/** One line of a daemon's log. */
+export interface LogLine {
+  readonly level: string
+  readonly msg: string
+  readonly [field: string]: unknown
+}
 
 /** A folder with a configuration, in which one real daemon after another may run. */
 export class Installation implements AsyncDisposable {
@@ -67,6 +85,41 @@ export class Installation implements AsyncDisposable {
     return Promise.race([started, exited])
   }
 
+  /** Runs a second daemon on the same file to its end. */
+  async runToEnd(
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly code: number; readonly said: string }> {
+    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk
+    })
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code: code ?? -1, said }
+  }
+
+  /** What the daemons have logged, in order; without what is no JSON. */
+  get log(): LogLine[] {
+    return this.lines
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine)
+  }
+
+  /** Waits for a line of the log, among those after the first `from`. */
+  async logged(
+    is: (line: LogLine) => boolean,
+    what: string,
+    { from = 0, limitMs = 15_000 } = {},
+  ): Promise<LogLine> {
+    let found: LogLine | undefined
+    await until(() => (found = this.log.slice(from).find(is)) !== undefined, what, limitMs)
+    if (found === undefined) throw new Error(what)
+    return found
+  }
+
   get running(): boolean {
     return this.#daemon?.exitCode === null && this.#daemon.signalCode === null
   }
@@ -100,6 +153,32 @@ export class Installation implements AsyncDisposable {
     })
   }
 
+  /** Makes a file that a program waits for. */
+  async touch(file: string): Promise<void> {
+    await writeFile(join(this.folder, file), '')
+  }
+
+  /** `POST /v1/tasks`, which must accept it. */
+  async run(type: string, id?: string, request: object = {}): Promise<WireTask> {
+    const response = await this.fetch('/v1/tasks', {
+      type,
+      input: {},
+      ...(id && { id }),
+      ...request,
+    })
+    const text = await response.text()
+    if (response.status !== 201) throw new Error(`${response.status}: ${text}`)
+    return JSON.parse(text) as WireTask
+  }
+
+  /** `POST /v1/messages`, which must take it; gives the message's id. */
+  async send(message: object, rest: object = {}): Promise<string> {
+    const response = await this.fetch('/v1/messages', { message, ...rest })
+    const text = await response.text()
+    if (response.status !== 202) throw new Error(`${response.status}: ${text}`)
+    return (JSON.parse(text) as { id: string }).id
+  }
+
   async json<T>(path: string): Promise<T> {
     return (await (await this.fetch(path)).json()) as T
   }
@@ -124,22 +203,77 @@ export class Installation implements AsyncDisposable {
   }
 
   async ended(id: string, limitMs = 15_000): Promise<WireTask> {
+    return this.when(id, ({ outcome }) => outcome !== undefined, 'has an outcome', limitMs)
+  }
+
+  /** The task once it is so. */
+  async when(
+    id: string,
+    is: (task: WireTask) => boolean,
+    what: string,
+    limitMs = 15_000,
+  ): Promise<WireTask> {
     let task: WireTask | undefined
     await until(
       async () => {
-        task = await this.task(id)
-        return task.outcome !== undefined
+        const response = await this.fetch(`/v1/tasks/${id}`)
+        task = response.status === 200 ? ((await response.json()) as WireTask) : undefined
+        return task !== undefined && is(task)
       },
-      `${id} has an outcome`,
+      `${id} ${what}`,
       limitMs,
     )
     if (task === undefined) throw new Error(`${id} was never read`)
     return task
   }
 
+  async inState(id: string, state: WireTask['state']): Promise<WireTask> {
+    return this.when(id, (task) => task.state === state, `is ${state}`)
+  }
+
+  /** The output of an attempt as far as it is there. */
+  async output(id: string, attempt = 1): Promise<string> {
+    return (await this.fetch(`/v1/tasks/${id}/attempts/${attempt}/logs`)).text()
+  }
+
+  /** The unit folders that are there. */
+  async units(): Promise<string[]> {
+    const units = join(this.folder, 'data', 'units')
+    const names = await readdir(units).catch(() => [])
+    return names.filter((name) => !name.startsWith('.')).map((name) => join(units, name))
+  }
+
+  /** The pid of the shim of each unit that runs: the leader of its process group. */
+  async groups(): Promise<number[]> {
+    const found: number[] = []
+    for (const unit of await this.units()) {
+      const started = await readFile(join(unit, 'started'), 'utf8').catch(() => '')
+      const pid = Number(started.split(' ')[1])
+      if (Number.isInteger(pid) && pid > 1 && (await commandOf(pid)).includes('lh__boot')) {
+        found.push(pid)
+      }
+    }
+    return found
+  }
+
+  /** Ends the daemon and whatever its units still run, and leaves nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end('SIGKILL')
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    for (const pid of await this.groups()) killGroup(pid)
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+  }
+}
+
+/** The command line of a process; empty where there is none (a zombie has none either). */
+export async function commandOf(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

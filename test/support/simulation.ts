@@ -41,7 +41,7 @@ export function fixedTypes(...all: LoadedTaskType[]): TaskTypes {
   }
 }
 
-export class CountingMeter implements Meter {
+class CountingMeter implements Meter {
   orphansSeen = 0
   lateCopies = 0
   readonly attemptEnded = ignore
