@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import Type, { type TObject } from 'typebox'
 import { Value } from 'typebox/value'
-import type { TObject } from 'typebox'
 import { rejectedEvent } from '../core/events.ts'
 import { Rejected, TryAgain } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -202,8 +202,11 @@ function integerErrors(value: unknown, pointer: string): ErrorDetail[] {
   return [{ code: 'bad-priority', pointer, message: `${pointer} must be an integer` }]
 }
 
+const TIME = Type.String({ format: 'date-time' })
+
 function timeErrors(value: unknown, pointer: string): ErrorDetail[] {
   if (value === undefined) return []
-  const bad = typeof value !== 'string' || Number.isNaN(Date.parse(value))
+  // The format lets leap seconds through, which no Date can be; Date lets almost anything through.
+  const bad = !Value.Check(TIME, value) || Number.isNaN(Date.parse(value))
   return bad ? [{ code: 'bad-time', pointer, message: `${pointer} must be an ISO 8601 time` }] : []
 }

@@ -78,7 +78,8 @@ export function createIntake(deps: {
         for (const event of events) logEvent(logger, event.name, event.message)
         return { kind: 'accepted', record }
       }
-      if (record.task.acceptedBy === command.messageId) {
+      // Without an id of its own a message cannot be told from a repeat.
+      if (command.messageId !== '' && record.task.acceptedBy === command.messageId) {
         return { kind: 'known', record, redelivered: true }
       }
       if (canonicalJson(record.task.input) !== canonicalJson(input)) {
@@ -135,7 +136,7 @@ function idOf(request: RunRequest): { readonly id: string } | { readonly error: 
   const given = request.id
   if (pointer === undefined) {
     const id = given ?? request.command.messageId
-    if (id === '') {
+    if (given === undefined && id === '') {
       const message = `the message has no id and ${type.name} has no x-task.id: give either`
       return { error: { code: 'no-id', pointer: '', message } }
     }

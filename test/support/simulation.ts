@@ -41,7 +41,7 @@ export function fixedTypes(...all: LoadedTaskType[]): TaskTypes {
   }
 }
 
-class CountingMeter implements Meter {
+export class CountingMeter implements Meter {
   orphansSeen = 0
   lateCopies = 0
   readonly attemptEnded = ignore
