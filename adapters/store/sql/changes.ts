@@ -5,10 +5,13 @@ import type { Definition } from '../../../src/core/task-type.ts'
 import type { Lease } from '../../../src/ports/leadership.ts'
 import type { Dialect } from './dialect.ts'
 import { recordsById } from './records.ts'
-import { attemptColumns, eventColumns, taskColumns } from './rows.ts'
-import { assigned, inserted, sql, type Transaction } from './statement.ts'
+import { attemptColumns, eventColumns, taskColumns, taskOf } from './rows.ts'
+import { assigned, inserted, insertedRows, sql, type Transaction } from './statement.ts'
 
 /** The transactions that write tasks. */
+
+/** Rows of one INSERT: a statement holds a bounded number of values. */
+const MOST_ROWS = 100
 
 export function* acceptTask(
   task: Task,
@@ -21,11 +24,15 @@ export function* acceptTask(
   yield* insertDefinition(definition)
   const columns = { ...taskColumns(task, task.deadlineAt, now), revision: task.revision }
   const [added] =
-    yield sql`INSERT INTO tasks ${inserted(columns)} ON CONFLICT (id) DO NOTHING RETURNING id`
+    yield sql`INSERT INTO tasks ${inserted(columns)} ON CONFLICT (id) DO NOTHING RETURNING *`
+  if (added) {
+    yield* insertEvents(events)
+    return { accepted: true, record: { task: taskOf(added), attempts: [] } }
+  }
+  // Another process has accepted it since it was looked for.
   const [record] = yield* recordsById([task.id])
   if (!record) throw new Unavailable('task-purged', `task ${task.id} has just been purged`)
-  if (added) yield* insertEvents(events)
-  return { accepted: added !== undefined, record }
+  return { accepted: false, record }
 }
 
 export function* applyChange(
@@ -51,8 +58,9 @@ export function* applyChange(
 }
 
 export function* insertEvents(events: readonly EventDraft[]): Transaction<void> {
-  for (const event of events) {
-    yield sql`INSERT INTO events ${inserted(eventColumns(event))} ON CONFLICT (event_id, name) DO NOTHING`
+  for (let from = 0; from < events.length; from += MOST_ROWS) {
+    const rows = events.slice(from, from + MOST_ROWS).map(eventColumns)
+    yield sql`INSERT INTO events ${insertedRows(rows)} ON CONFLICT (event_id, name) DO NOTHING`
   }
 }
 

@@ -9,6 +9,12 @@ export interface Dialect {
   readonly bytes: string
   /** What stands behind the bracket of a CREATE TABLE. */
   readonly tableOptions: string
+  /** Columns, each with a comma before it, of every event and of whatever is held by its taker. */
+  readonly logColumns: string
+  readonly holdColumns: string
+  readonly logIndexes: readonly string[]
+  /** Lets one process at a time change the schema, until its transaction ends. */
+  readonly migrationLock: readonly Statement[]
   /** The function that gives the least of its arguments, NULL where one of them is. */
   readonly least: string
   readonly log: LogOrder

@@ -1,5 +1,5 @@
 import type { WakeTopic } from '../../../src/ports/store.ts'
-import type { Row, Statement, Transaction } from './statement.ts'
+import type { Columns, Row, Statement, Transaction } from './statement.ts'
 
 /** A database, as the store uses one. */
 export interface Driver extends AsyncDisposable {
@@ -26,16 +26,23 @@ export interface WriteEffects {
 
 /** Rows of a queue that are given to one taker at a time. */
 export interface Holding {
-  /**
-   * Holds and gives the first `limit` rows that nobody holds. `query` makes the statement for the
-   * first n rows; each row is known by its `key` column.
-   */
-  claim(limit: number, holdMs: number, query: (limit: number) => Statement): Promise<readonly Row[]>
+  /** Holds and gives the first `limit` rows that nobody holds. */
+  claim(limit: number, holdMs: number, query: QueueQuery): Promise<readonly Row[]>
   renew(keys: readonly string[], holdMs: number): Promise<void>
   /** To be had by others again. */
   free(keys: readonly string[]): Promise<void>
   /** The first row of the query that nobody holds. */
-  firstFree(query: (limit: number) => Statement): Promise<Row | undefined>
+  firstFree(query: QueueQuery): Promise<Row | undefined>
+  /** The condition of a row that this process has claimed, and that nobody has claimed since. */
+  readonly mine: Statement
+  /** What a row that goes back to the queue is to be set to besides. */
+  readonly unheld: Columns
   /** Their rows are settled: called after the commit, and cheap. */
   settled(keys: readonly string[]): void
 }
+
+/**
+ * The statement for the first `limit` rows of a queue that fulfil the condition `free`; each row is
+ * known by its `key` column.
+ */
+export type QueueQuery = (limit: number, free: Statement) => Statement

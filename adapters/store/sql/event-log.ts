@@ -2,7 +2,7 @@ import type { EventLog, EventPage, EventQuery } from '../../../src/ports/event-l
 import type { Dialect, LogOrder } from './dialect.ts'
 import type { Driver, Holding } from './driver.ts'
 import { eventOf } from './rows.ts'
-import { join, sql, type Statement, type Transaction } from './statement.ts'
+import { join, padded, sql, type Statement, type Transaction } from './statement.ts'
 import { integer, text } from './values.ts'
 
 /** Where the newest of the purged events stood. */
@@ -19,9 +19,9 @@ export function createEventLog(driver: Driver, { log }: Dialect, holding: Holdin
     markSent: (seqs, at) =>
       driver.write(
         function* () {
-          for (const seq of seqs) {
-            yield sql`UPDATE events SET sent_at = ${at.getTime()} WHERE seq = ${Number(seq)}`
-          }
+          if (seqs.length === 0) return
+          yield sql`UPDATE events SET sent_at = ${at.getTime()}
+            WHERE seq IN (${join(padded(seqs.map(Number)))})`
         },
         {
           topics: ['events'],
@@ -57,7 +57,8 @@ export function createEventLog(driver: Driver, { log }: Dialect, holding: Holdin
         const gone = keep === -1 ? oldest : oldest.slice(0, keep)
         const last = gone.at(-1)
         if (!last) return 0
-        for (const row of gone) yield sql`DELETE FROM events WHERE seq = ${integer(row, 'seq')}`
+        const seqs = gone.map((row) => integer(row, 'seq'))
+        yield sql`DELETE FROM events WHERE seq IN (${join(padded(seqs))})`
         yield sql`INSERT INTO remembered (name, value) VALUES (${PURGED}, ${log.cursorOf(last)})
           ON CONFLICT (name) DO UPDATE SET value = excluded.value`
         return gone.length
@@ -66,9 +67,9 @@ export function createEventLog(driver: Driver, { log }: Dialect, holding: Holdin
 }
 
 /** The oldest unsent event of each task, and each of none. */
-function heads(limit: number): Statement {
+function heads(limit: number, free: Statement): Statement {
   return sql`SELECT seq AS key, events.* FROM events
-    WHERE sent_at IS NULL AND NOT EXISTS (
+    WHERE sent_at IS NULL AND ${free} AND NOT EXISTS (
       SELECT 1 FROM events AS earlier
       WHERE earlier.task_id = events.task_id AND earlier.sent_at IS NULL AND earlier.seq < events.seq
     ) ORDER BY seq LIMIT ${limit}`

@@ -9,7 +9,7 @@ import type {
   StoredDeadLetter,
 } from '../../../src/ports/message-table.ts'
 import type { Driver, Holding, WriteEffects } from './driver.ts'
-import { inserted, sql, type Row, type Statement, type Transaction } from './statement.ts'
+import { assigned, inserted, sql, type Row, type Statement, type Transaction } from './statement.ts'
 import { bytes, integer, json, maybeText, present, stored, text, time } from './values.ts'
 
 /** Dead letters are kept for people to look at; beyond this many nobody does, and the oldest go. */
@@ -37,8 +37,8 @@ export function createMessageTable(
 
     async claim(limit, holdMs) {
       const now = clock.now().getTime()
-      const rows = await holding.claim(limit, holdMs, (most) => {
-        return sql`SELECT * FROM messages WHERE buried_at IS NULL AND due_at <= ${now}
+      const rows = await holding.claim(limit, holdMs, (most, free) => {
+        return sql`SELECT * FROM messages WHERE buried_at IS NULL AND due_at <= ${now} AND ${free}
           ORDER BY due_at, key LIMIT ${most}`
       })
       return rows.map(messageOf)
@@ -53,16 +53,19 @@ export function createMessageTable(
 
     retry: (key, dueAt, error) =>
       driver.write(function* () {
-        yield sql`UPDATE messages SET tries = tries + 1, due_at = ${dueAt.getTime()}, error = ${stored(error)}
-          WHERE key = ${Number(key)} AND buried_at IS NULL`
+        const columns = { due_at: dueAt.getTime(), error: stored(error), ...holding.unheld }
+        yield sql`UPDATE messages SET tries = tries + 1, ${assigned(columns)}
+          WHERE key = ${Number(key)} AND buried_at IS NULL AND ${holding.mine}`
       }, settling(key)),
 
     giveBack: (key) => holding.free([key]),
 
     async bury(key, error) {
       const dropped = await driver.write(function* () {
-        yield sql`UPDATE messages SET tries = tries + 1, buried_at = ${clock.now().getTime()}, error = ${stored(error)}
-          WHERE key = ${Number(key)} AND buried_at IS NULL`
+        const buriedAt = clock.now().getTime()
+        const columns = { buried_at: buriedAt, error: stored(error), ...holding.unheld }
+        yield sql`UPDATE messages SET tries = tries + 1, ${assigned(columns)}
+          WHERE key = ${Number(key)} AND buried_at IS NULL AND ${holding.mine}`
         return yield* dropOldest()
       }, settling(key))
       if (dropped > 0) logger.error('dead-letters.dropped', { dropped, kept: MOST_DEAD_LETTERS })
@@ -70,7 +73,7 @@ export function createMessageTable(
 
     async nextDue() {
       const row = await holding.firstFree(
-        (most) => sql`SELECT key, due_at FROM messages WHERE buried_at IS NULL
+        (most, free) => sql`SELECT key, due_at FROM messages WHERE buried_at IS NULL AND ${free}
           ORDER BY due_at, key LIMIT ${most}`,
       )
       return row && time(row, 'due_at')

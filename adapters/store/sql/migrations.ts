@@ -1,12 +1,39 @@
 import type { Dialect } from './dialect.ts'
 
+export interface Migration {
+  /** The oldest version of the schema whose program runs on this one. */
+  readonly oldest: number
+  statements(dialect: Dialect): readonly string[]
+}
+
 /**
  * The schema's history: one transaction each, in order, never edited once released. Everything that a
  * loop asks for stands in a partial index of the rows that are live, so that a million ended tasks
  * cost nothing but their place.
+ *
+ * Several daemons are updated one after another, so a migration only expands: what the release before
+ * says to the database must go on working and mean the same (new columns have defaults, nothing is
+ * renamed or narrowed). What nobody uses any more is dropped a release later, by a migration that
+ * raises `oldest`. The statements of each version are recorded beside the tests, and played against
+ * every later one.
  */
-export const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = [
-  ({ sequenceKey, integer, bytes, tableOptions }) => [
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    oldest: 1,
+    statements: (dialect) => firstSchema(dialect),
+  },
+]
+
+function firstSchema({
+  sequenceKey,
+  integer,
+  bytes,
+  tableOptions,
+  logColumns,
+  holdColumns,
+  logIndexes,
+}: Dialect): readonly string[] {
+  return [
     `CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL)${tableOptions}`,
     `CREATE TABLE leases (epoch ${integer} PRIMARY KEY, owner TEXT NOT NULL, until ${integer})${tableOptions}`,
     `CREATE TABLE definitions (
@@ -104,11 +131,12 @@ export const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = 
       correlation_id TEXT,
       attributes TEXT NOT NULL,
       sticky_attributes TEXT NOT NULL,
-      message TEXT NOT NULL,
+      message TEXT NOT NULL${logColumns}${holdColumns},
       UNIQUE (event_id, name)
     )${tableOptions}`,
     `CREATE INDEX events_unsent ON events (seq) WHERE sent_at IS NULL`,
     `CREATE INDEX events_unsent_by_task ON events (task_id, seq) WHERE sent_at IS NULL`,
+    ...logIndexes,
 
     `CREATE TABLE messages (
       key ${sequenceKey},
@@ -120,9 +148,9 @@ export const MIGRATIONS: readonly ((dialect: Dialect) => readonly string[])[] = 
       attributes TEXT,
       sticky_attributes TEXT,
       error TEXT,
-      body ${bytes} NOT NULL
+      body ${bytes} NOT NULL${holdColumns}
     )${tableOptions}`,
     `CREATE INDEX messages_due ON messages (due_at, key) WHERE buried_at IS NULL`,
     `CREATE INDEX messages_buried ON messages (buried_at, key) WHERE buried_at IS NOT NULL`,
-  ],
-]
+  ]
+}

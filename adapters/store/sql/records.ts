@@ -1,6 +1,6 @@
 import type { Attempt, TaskRecord } from '../../../src/core/task.ts'
 import { attemptOf, taskOf } from './rows.ts'
-import { join, sql, type Row, type Statement, type Transaction } from './statement.ts'
+import { join, padded, sql, type Row, type Statement, type Transaction } from './statement.ts'
 import { text } from './values.ts'
 
 /** The records of a query over `tasks` that gives their ids, in its order. */
@@ -13,6 +13,7 @@ export function* recordsById(ids: readonly string[]): Transaction<readonly TaskR
   if (ids.length === 0) return []
   const wanted = join(padded(ids))
   const tasks = yield sql`SELECT * FROM tasks WHERE id IN (${wanted})`
+  if (tasks.length === 0) return []
   const attempts =
     yield sql`SELECT * FROM attempts WHERE task_id IN (${wanted}) ORDER BY task_id, number`
   const attemptsOf = groupAttempts(attempts)
@@ -34,11 +35,4 @@ function groupAttempts(rows: readonly Row[]): ReadonlyMap<string, readonly Attem
     else groups.set(taskId, [attemptOf(row)])
   }
   return groups
-}
-
-/** To a power of two, by repeating the last: few different texts, so few statements to prepare. */
-function padded(ids: readonly string[]): readonly string[] {
-  const last = ids.at(-1) ?? ''
-  const length = 2 ** Math.ceil(Math.log2(ids.length))
-  return [...ids, ...Array<string>(length - ids.length).fill(last)]
 }

@@ -48,11 +48,26 @@ export function join(parts: readonly (Value | Statement)[], separator = ', '): S
   }
 }
 
+/** To a power of two, by repeating the last: few different texts, so few statements to prepare. */
+export function padded<T extends Value>(values: readonly T[]): readonly T[] {
+  const last = values.at(-1)
+  if (last === undefined) return []
+  const length = 2 ** Math.ceil(Math.log2(values.length))
+  return [...values, ...Array<T>(length - values.length).fill(last)]
+}
+
 export type Columns = Readonly<Record<string, Value>>
 
 /** `(a, b) VALUES (?, ?)` */
 export function inserted(columns: Columns): Statement {
   return sql`(${raw(Object.keys(columns).join(', '))}) VALUES (${join(Object.values(columns))})`
+}
+
+/** The same for several rows of the same columns. */
+export function insertedRows(rows: readonly Columns[]): Statement {
+  const names = Object.keys(rows[0] ?? {})
+  const values = rows.map((row) => sql`(${join(names.map((name) => row[name] ?? null))})`)
+  return sql`(${raw(names.join(', '))}) VALUES ${join(values)}`
 }
 
 /** `a = ?, b = ?` */

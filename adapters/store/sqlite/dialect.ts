@@ -9,6 +9,10 @@ export const SQLITE: Dialect = {
   integer: 'INTEGER',
   bytes: 'BLOB',
   tableOptions: ' STRICT',
+  logColumns: '',
+  holdColumns: '',
+  logIndexes: [],
+  migrationLock: [],
   least: 'MIN',
   log: {
     // One writer: events are numbered in the order in which they are committed.

@@ -3,6 +3,7 @@ import { errorMessage, Unavailable } from '../../../src/core/errors.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { WakeTopic } from '../../../src/ports/store.ts'
 import type { Driver, WriteEffects } from '../sql/driver.ts'
+import { Listeners } from '../sql/listeners.ts'
 import type { Row, Statement, Transaction } from '../sql/statement.ts'
 import { storeError } from './errors.ts'
 
@@ -26,13 +27,14 @@ export class SqliteDriver implements Driver {
   readonly #database: DatabaseSync
   readonly #logger: Logger
   readonly #statements = new Map<string, StatementSync>()
-  readonly #listeners = new Map<WakeTopic, Set<() => void>>()
+  readonly #listeners: Listeners<WakeTopic>
   #pending: PendingWrite[] = []
   #closed = false
 
   constructor(database: DatabaseSync, logger: Logger) {
     this.#database = database
     this.#logger = logger
+    this.#listeners = new Listeners(logger)
   }
 
   // Async so that what a transaction throws is a rejection.
@@ -67,19 +69,11 @@ export class SqliteDriver implements Driver {
   }
 
   onWrite(topic: WakeTopic, listener: () => void): () => void {
-    const listeners = this.#listeners.get(topic) ?? new Set()
-    this.#listeners.set(topic, listeners.add(listener))
-    return () => listeners.delete(listener)
+    return this.#listeners.add(topic, listener)
   }
 
   wake(topic: WakeTopic): void {
-    for (const listener of this.#listeners.get(topic) ?? []) {
-      try {
-        listener()
-      } catch (error) {
-        this.#logger.error('store.listener-failed', { topic, error: errorMessage(error) })
-      }
-    }
+    this.#listeners.call(topic)
   }
 
   /** Writes asked for before are committed first. */

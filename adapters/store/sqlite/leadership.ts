@@ -2,6 +2,7 @@ import { LeaseLost } from '../../../src/core/errors.ts'
 import type { Leadership, Lease } from '../../../src/ports/leadership.ts'
 import type { Driver } from '../sql/driver.ts'
 import { sql } from '../sql/statement.ts'
+import { Turns } from '../sql/turns.ts'
 import { integer } from '../sql/values.ts'
 
 /**
@@ -9,24 +10,14 @@ import { integer } from '../sql/values.ts'
  * until it is given up. Within the process they are taken one after another.
  */
 export function fileLeadership(driver: Driver, owner: string): Leadership {
-  let last: Promise<void> = Promise.resolve()
+  const turns = new Turns()
   return {
     async acquire(signal) {
-      signal.throwIfAborted()
-      const before = last
-      const given = Promise.withResolvers<undefined>()
-      last = given.promise
+      const endTurn = await turns.take(signal)
       try {
-        await orAborted(before, signal)
-        const epoch = await nextEpoch(driver, owner)
-        return lease(epoch, () => {
-          given.resolve(undefined)
-        })
+        return lease(await nextEpoch(driver, owner), endTurn)
       } catch (error) {
-        // Whoever waits behind this one waits for the one before it.
-        void before.then(() => {
-          given.resolve(undefined)
-        })
+        endTurn()
         throw error
       }
     },
@@ -55,19 +46,5 @@ function lease(epoch: number, giveUp: () => void): Lease {
       giveUp()
       return Promise.resolve()
     },
-  }
-}
-
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const abort = () => {
-    aborted.reject(signal.reason as Error)
-  }
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

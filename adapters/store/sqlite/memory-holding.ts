@@ -1,7 +1,7 @@
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { WakeTopic } from '../../../src/ports/store.ts'
-import type { Driver, Holding } from '../sql/driver.ts'
-import type { Row, Statement, Transaction } from '../sql/statement.ts'
+import type { Driver, Holding, QueueQuery } from '../sql/driver.ts'
+import { raw, type Row, type Transaction } from '../sql/statement.ts'
 import { integer } from '../sql/values.ts'
 
 /** Holds in memory: only one process has the file, and with it end its holds. */
@@ -19,10 +19,10 @@ export function memoryHolding(driver: Driver, clock: Clock, topic: WakeTopic): H
     for (const [key, untilMs] of holds) if (untilMs <= nowMs) holds.delete(key)
   }
   /** Synchronous where the driver runs it: no other taker comes between the look and the hold. */
-  function* firstFree(limit: number, query: (most: number) => Statement): Transaction<Row[]> {
+  function* firstFree(limit: number, query: QueueQuery): Transaction<Row[]> {
     const nowMs = clock.monotonicMs()
     forgetLapsed(nowMs)
-    const rows = yield query(limit + holds.size)
+    const rows = yield query(limit + holds.size, raw('1 = 1'))
     return rows.filter((row) => !isHeld(keyOf(row), nowMs)).slice(0, limit)
   }
 
@@ -51,6 +51,8 @@ export function memoryHolding(driver: Driver, clock: Clock, topic: WakeTopic): H
         return row
       }),
     settled: free,
+    mine: raw('1 = 1'),
+    unheld: {},
   }
 }
 

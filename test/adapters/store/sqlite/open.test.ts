@@ -56,13 +56,18 @@ describe('opening the SQLite store', () => {
     assert.deepEqual(await second.messages.claim(1, 1000), [held], 'holds end with their process')
   })
 
-  it('refuses a schema that a newer release has written', async () => {
+  it('refuses a schema that a newer release has written, unless that still lets this one in', async () => {
     await using folder = await temporaryFolder()
     const file = join(folder.path, 'longhaul.db')
     await (await open(file))[Symbol.asyncDispose]()
-    const database = new DatabaseSync(file)
-    database.exec('INSERT INTO migrations (version, applied_at) VALUES (999, 0)')
-    database.close()
+    const alter = (statement: string) => {
+      const database = new DatabaseSync(file)
+      database.exec(statement)
+      database.close()
+    }
+    alter('INSERT INTO migrations (version, applied_at) VALUES (999, 0)')
+    await (await open(file))[Symbol.asyncDispose]()
+    alter(`UPDATE remembered SET value = '999' WHERE name = 'schema.oldest'`)
     await assert.rejects(open(file), (error) => {
       return error instanceof Rejected && error.code === 'schema-newer'
     })
