@@ -6,10 +6,13 @@ import type { Logger } from '../ports/logger.ts'
 import { MISTAKES, problem, PROBLEM_TYPE, type Problem, problemOfError } from './problem.ts'
 import type { Answer, Route } from './route.ts'
 import { sendStream } from './send-stream.ts'
+import { takeRest } from './take-rest.ts'
 import { errorDetails } from './validation.ts'
 
 /** How long a caller that was told of a passing trouble should wait. */
 const RETRY_AFTER_S = '5'
+/** How long a caller whose body is too large may go on sending it before it is answered. */
+const REST_MS = 5_000
 
 /** Has fastify check and answer calls of the route. `closing`: aborted when the server closes. */
 export function addRoute(
@@ -118,7 +121,7 @@ async function stream(
 
 /** Every error as a problem, and nothing of the inside in any. */
 export function answerErrors(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const known = problemOfError(error) ?? problemOfFastify(error)
     if (known === undefined || known.status >= 500) {
       const level = known === undefined ? 'error' : 'warn'
@@ -129,6 +132,7 @@ export function answerErrors(app: FastifyInstance, logger: Logger): void {
         ...(known === undefined && error instanceof Error && { stack: error.stack }),
       })
     }
+    if (known?.status === 413) await takeRest(request.raw, REST_MS)
     const words = 'something is wrong in the daemon: its log says what'
     return sendProblem(reply, known ?? problem(500, 'internal', words))
   })
