@@ -106,17 +106,16 @@ export function createCommands(deps: {
   async function runOwnCommand(command: ReceivedCommand, loaded: LoadedTaskType): Promise<void> {
     const priority = command.attributes['longhaul-priority']
     const notBefore = command.attributes['longhaul-not-before']
-    const errors = [
-      ...integerErrors(priority, 'longhaul-priority'),
-      ...timeErrors(notBefore, 'longhaul-not-before'),
-    ]
-    if (errors.length > 0) return reject(command, errors)
+    const badPriority = integerErrors(priority, 'longhaul-priority')
+    const badTime = timeErrors(notBefore, 'longhaul-not-before')
     return run(command, {
       loaded,
       input: command.body,
       command,
-      ...(priority !== undefined && { priority: Number(priority) }),
-      ...(typeof notBefore === 'string' && { notBefore: new Date(notBefore) }),
+      mistakes: [...badPriority, ...badTime],
+      ...(priority !== undefined && badPriority.length === 0 && { priority: Number(priority) }),
+      ...(typeof notBefore === 'string' &&
+        badTime.length === 0 && { notBefore: new Date(notBefore) }),
     })
   }
 
@@ -127,15 +126,15 @@ export function createCommands(deps: {
       return unknownType(command, `there is no task type ${JSON.stringify(body.taskType)} here`)
     }
     const { id, priority, notBefore } = body
-    const errors = timeErrors(notBefore, '/notBefore')
-    if (errors.length > 0) return reject(command, errors)
+    const badTime = timeErrors(notBefore, '/notBefore')
     return run(command, {
       loaded,
       input: body.input as JsonObject,
       command,
+      mistakes: badTime,
       ...(id !== undefined && { id }),
       ...(priority !== undefined && { priority }),
-      ...(notBefore !== undefined && { notBefore: new Date(notBefore) }),
+      ...(notBefore !== undefined && badTime.length === 0 && { notBefore: new Date(notBefore) }),
     })
   }
 

@@ -23,6 +23,8 @@ export interface RunRequest {
   readonly priority?: number
   readonly notBefore?: Date
   readonly command: Command
+  /** What is wrong with the request around the input: it is told together with what is wrong in it. */
+  readonly mistakes?: readonly ErrorDetail[]
 }
 
 export type RunResult =
@@ -54,15 +56,17 @@ export function createIntake(deps: {
   const { tasks, clock, logger, inputLimitBytes } = deps
   return {
     async runTask(request) {
-      const { loaded, input, command, priority, notBefore } = request
+      const { loaded, input, command, priority, notBefore, mistakes = [] } = request
       const size = Buffer.byteLength(JSON.stringify(input))
       const tooLarge = tooLargeError(size, inputLimitBytes)
       if (tooLarge) return { kind: 'rejected', code: 'too-large', errors: [tooLarge] }
       const id = idOf(request)
       const errors = [
+        ...mistakes,
         ...('error' in id ? [id.error] : []),
         ...loaded.validateInput(input).map((error) => ({ code: 'schema', ...error })),
         ...priorityErrors(priority),
+        ...timeErrors(notBefore),
       ]
       if ('error' in id || errors.length > 0) return { kind: 'rejected', code: 'invalid', errors }
       const wanted = {
@@ -177,4 +181,10 @@ function priorityErrors(priority: number | undefined): ErrorDetail[] {
   if (Number.isInteger(priority) && priority >= PRIORITY.min && priority <= PRIORITY.max) return []
   const message = `a priority is an integer from ${PRIORITY.min} to ${PRIORITY.max}`
   return [{ code: 'bad-priority', pointer: '/priority', message }]
+}
+
+/** The format of times lets leap seconds through, which no Date can be. */
+function timeErrors(notBefore: Date | undefined): ErrorDetail[] {
+  if (notBefore === undefined || !Number.isNaN(notBefore.getTime())) return []
+  return [{ code: 'bad-time', pointer: '/notBefore', message: 'there is no such time' }]
 }
