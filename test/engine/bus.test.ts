@@ -80,6 +80,12 @@ describe('the bus of the engine', () => {
       const before = await engine.find('encode/1')
       await engine.handled(EXITED, { taskId: 'encode/1', attempt: 1, exit: OK })
       assert.deepEqual(await engine.find('encode/1'), before, 'a late one finds nothing to do')
+      engine.transport.publish = () => Promise.reject(new Error('the broker is away'))
+      await engine.exit('encode/1', { reason: 'completed', code: 0 })
+      await engine.handled(EXITED, { taskId: 'encode/1', attempt: 1, exit: OK })
+      assert.equal(await state(), 'exited', 'nor does it when the next has ended')
+      await engine.handled(EXITED, { taskId: 'encode/1', attempt: 2 })
+      assert.equal(await state(), 'succeeded')
     })
 
     it('lets go of messages about tasks that are not there or have no sense', async () => {
