@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 import type { WireTask } from '../../src/core/wire.ts'
@@ -35,11 +35,14 @@ export class Installation implements AsyncDisposable {
   readonly config: string
   readonly url: string
   readonly port: number
+  /** The data folder. */
+  readonly data: string
   #daemon: ChildProcess | undefined
   /** What the daemons have said, line by line. */
   readonly lines: string[] = []
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, data: string) {
+    this.data = resolve(folder, 'config', data)
     this.folder = folder
     this.port = port
     this.url = `http://127.0.0.1:${port}`
@@ -48,11 +51,11 @@ export class Installation implements AsyncDisposable {
 
   static async make(
     types: Readonly<Record<string, object>>,
-    config: object = {},
+    config: { readonly data?: string; readonly [key: string]: unknown } = {},
     folder?: string,
   ): Promise<Installation> {
     const at = folder ?? (await mkdtemp(join(tmpdir(), 'longhaul-e2e-')))
-    const installation = new Installation(at, await freePort())
+    const installation = new Installation(at, await freePort(), config.data ?? '../data')
     await mkdir(join(at, 'config', 'tasks'), { recursive: true })
     const http = { listen: `127.0.0.1:${installation.port}` }
     const tasks = './tasks'
@@ -238,7 +241,7 @@ export class Installation implements AsyncDisposable {
 
   /** The unit folders that are there. */
   async units(): Promise<string[]> {
-    const units = join(this.folder, 'data', 'units')
+    const units = join(this.data, 'units')
     const names = await readdir(units).catch(() => [])
     return names.filter((name) => !name.startsWith('.')).map((name) => join(units, name))
   }
