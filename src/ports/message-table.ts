@@ -1,3 +1,7 @@
+import type { MessageError } from '../core/message-error.ts'
+
+export type { MessageError }
+
 /** The embedded bus's queue: messages as they came, in the store. */
 export interface MessageTable {
   put(message: NewMessage): Promise<void>
@@ -50,13 +54,6 @@ export interface HeldMessage extends NewMessage {
   readonly key: string
   /** Tries that have failed. */
   readonly tries: number
-}
-
-export interface MessageError {
-  readonly name: string
-  readonly message: string
-  /** The stack's first lines. */
-  readonly stack?: string
 }
 
 export interface StoredDeadLetter extends HeldMessage {

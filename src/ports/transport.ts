@@ -1,7 +1,7 @@
 import type { Transport } from '@node-ts/bus-core'
 import type { MessageAttributes } from '@node-ts/bus-messages'
 import type { JsonObject } from '../core/json.ts'
-import type { MessageError } from './message-table.ts'
+import type { MessageError } from '../core/message-error.ts'
 
 /**
  * A bus-core transport as this daemon needs it. Beyond bus-core's own contract:

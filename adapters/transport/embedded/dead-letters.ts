@@ -1,6 +1,6 @@
+import { nameOf, textOrBase64 } from '../../../src/core/message-reading.ts'
 import type { MessageTable, StoredDeadLetter } from '../../../src/ports/message-table.ts'
 import type { DeadLetter, DeadLetters } from '../../../src/ports/transport.ts'
-import { nameOf } from './reading.ts'
 
 export function embeddedDeadLetters(messages: MessageTable): DeadLetters {
   return {
@@ -28,14 +28,5 @@ function deadLetter({ key, id, body, headers, tries, at, error }: StoredDeadLett
     tries,
     error,
     body: textOrBase64(body),
-  }
-}
-
-function textOrBase64(body: Uint8Array): DeadLetter['body'] {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
-    return { encoding: 'utf8', data: text }
-  } catch {
-    return { encoding: 'base64', data: Buffer.from(body).toString('base64') } // no UTF-8
   }
 }

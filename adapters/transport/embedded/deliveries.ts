@@ -1,9 +1,10 @@
 import { errorMessage, TryAgain, Unavailable } from '../../../src/core/errors.ts'
+import { describeError, handlersError, type MessageError } from '../../../src/core/message-error.ts'
+import { pauseAfterMs } from '../../../src/core/retry-pauses.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
-import type { HeldMessage, MessageError, MessageTable } from '../../../src/ports/message-table.ts'
+import type { HeldMessage, MessageTable } from '../../../src/ports/message-table.ts'
 import type { RawMessage } from '../../../src/ports/transport.ts'
-import { describeError, handlersError, pauseAfterMs } from './retries.ts'
 
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000

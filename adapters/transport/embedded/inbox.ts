@@ -1,7 +1,8 @@
 import { errorMessage } from '../../../src/core/errors.ts'
+import type { MessageError } from '../../../src/core/message-error.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
-import type { HeldMessage, MessageError, MessageTable } from '../../../src/ports/message-table.ts'
+import type { HeldMessage, MessageTable } from '../../../src/ports/message-table.ts'
 import { Waker } from './waker.ts'
 
 const LONGEST_SLEEP_MS = 60_000

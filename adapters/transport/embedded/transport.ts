@@ -7,6 +7,7 @@ import type {
 import type { Command, Event, Message, MessageAttributes } from '@node-ts/bus-messages'
 import { errorMessage, Rejected } from '../../../src/core/errors.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
+import { readMessage } from '../../../src/core/message-reading.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { HeldMessage, MessageTable } from '../../../src/ports/message-table.ts'
@@ -15,7 +16,6 @@ import type { DeadLetters, MessageTransport, RawMessage } from '../../../src/por
 import { embeddedDeadLetters } from './dead-letters.ts'
 import { Deliveries } from './deliveries.ts'
 import { Inbox, type Opened } from './inbox.ts'
-import { readMessage } from './reading.ts'
 
 /** Holds are renewed three times in this while a handler is at work, however slow. */
 const HOLD_MS = 60_000

@@ -1,19 +1,30 @@
 import type { Message, MessageAttributes } from '@node-ts/bus-messages'
-import { errorMessage } from '../../../src/core/errors.ts'
-import { isJsonObject } from '../../../src/core/json.ts'
-import type { MessageError, NewMessage } from '../../../src/ports/message-table.ts'
+import { errorMessage } from './errors.ts'
+import { isJsonObject } from './json.ts'
+import type { MessageError } from './message-error.ts'
+
+/** A message as it came, with the headers that transports carry. */
+export interface MessageAsItCame {
+  readonly body: Uint8Array
+  readonly headers: {
+    readonly correlationId?: string
+    /** JSON text. */
+    readonly attributes?: string
+    readonly stickyAttributes?: string
+  }
+}
 
 export type Reading =
   | { readonly message: Message; readonly attributes: MessageAttributes }
   | { readonly unreadable: MessageError }
 
 /**
- * A stored message as bus-core may be given it. Its registry looks names up in a plain object, so a
+ * A message as bus-core may be given it. Its registry looks names up in a plain object, so a
  * message called `constructor`, or one that is null, breaks it at every try: what is no object with a
  * name of its own, or has headers that are no JSON objects of plain values, is not let through.
  */
 export function readMessage(
-  stored: Pick<NewMessage, 'body' | 'headers'>,
+  stored: MessageAsItCame,
   deserialize: (text: string) => Message,
 ): Reading {
   try {
@@ -41,6 +52,21 @@ export function nameOf(body: Uint8Array): string | undefined {
     return isJsonObject(value) && typeof value['$name'] === 'string' ? value['$name'] : undefined
   } catch {
     return undefined // no JSON, so it has no name: dead letters may be anything
+  }
+}
+
+/** Text where it is UTF-8, byte order mark included, else base64. */
+export function textOrBase64(body: Uint8Array): {
+  readonly encoding: 'utf8' | 'base64'
+  readonly data: string
+} {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
+    return { encoding: 'utf8', data: text }
+  } catch {
+    // No UTF-8. btoa takes one character a byte.
+    const data = btoa(Array.from(body, (byte) => String.fromCharCode(byte)).join(''))
+    return { encoding: 'base64', data }
   }
 }
 

@@ -1,18 +1,13 @@
-import type { MessageError } from '../../../src/ports/message-table.ts'
-
-const PAUSES_MS = [1_000, 5_000, 25_000, 125_000] as const
-const LONGEST_PAUSE_MS = 300_000
-const MOST_TRIES = 10
-
-/** The pause after the n-th failed try, or undefined where it was the last. */
-export function pauseAfterMs(failedTries: number): number | undefined {
-  if (failedTries >= MOST_TRIES) return undefined
-  return PAUSES_MS[failedTries - 1] ?? LONGEST_PAUSE_MS
-}
-
 const STACK_LINES = 5
 
-/** What is kept of an error. */
+/** What is kept of the error that a message failed with. */
+export interface MessageError {
+  readonly name: string
+  readonly message: string
+  /** The stack's first lines. */
+  readonly stack?: string
+}
+
 export function describeError(error: unknown): MessageError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
   const stack = error.stack?.split('\n').slice(0, STACK_LINES).join('\n')
