@@ -63,6 +63,19 @@ function ignore(): void {
   // Not counted here.
 }
 
+/** A clock whose wall time somebody sets; nothing else goes by that, the scheduler's programs neither. */
+export class JumpingClock extends ManualClock {
+  #aheadMs = 0
+
+  override now(): Date {
+    return new Date(this.monotonicMs() + this.#aheadMs)
+  }
+
+  jump(ms: number): void {
+    this.#aheadMs += ms
+  }
+}
+
 /** One daemon process of the simulation: it can be killed or frozen between any two calls. */
 interface Process {
   readonly decider: Decider
@@ -80,7 +93,7 @@ interface Process {
  * is the test's: what the publisher brings out lies in `wire` until the test delivers it.
  */
 export class Simulation implements AsyncDisposable {
-  readonly clock = new ManualClock()
+  readonly clock: JumpingClock
   readonly scheduler: FakeScheduler
   readonly meter = new CountingMeter()
   readonly logger = new QuietLogger()
@@ -92,16 +105,16 @@ export class Simulation implements AsyncDisposable {
   readonly #dead: Process[] = []
   readonly #units = new Map<string, UnitSpec>()
 
-  private constructor(store: Store, taskTypes: TaskTypes, clock: ManualClock) {
+  private constructor(store: Store, taskTypes: TaskTypes, clock: JumpingClock) {
     this.store = store
     this.taskTypes = taskTypes
     this.clock = clock
-    this.scheduler = new FakeScheduler({ now: () => clock.now() })
+    this.scheduler = new FakeScheduler({ now: () => new Date(clock.monotonicMs()) })
     this.process = this.#spawn()
   }
 
   static async open(taskTypes: TaskTypes): Promise<Simulation> {
-    const clock = new ManualClock()
+    const clock = new JumpingClock()
     return new Simulation(await openMemoryStore(clock), taskTypes, clock)
   }
 
