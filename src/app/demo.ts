@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 
-const ROOT = join(import.meta.dirname, '../..')
+/** In the checkout the sources run as they are; in the package, what was built from them. */
+const EXTENSION = extname(import.meta.filename)
+const BESIDE = join(import.meta.dirname, '../..')
+const ROOT = EXTENSION === '.ts' ? BESIDE : join(BESIDE, '..')
+const MAIN = join(BESIDE, `src/cli/main${EXTENSION}`)
+const EXAMPLE = join(BESIDE, 'examples/demo')
 const START_LIMIT_MS = 15_000
 /** Everything together: four stories of seconds each. */
 const LIMIT_MS = 60_000
@@ -37,23 +42,24 @@ export async function runDemo(print: (text: string) => void): Promise<number> {
   )
   // The task type says `node`: that must be this one, whatever the machine's own is.
   const path = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`
-  const daemon = spawn(
-    process.execPath,
-    [join(ROOT, 'src/cli/main.ts'), 'run', '--config', config],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, PATH: path, LONGHAUL_LOG: 'info' },
+  const daemon = spawn(process.execPath, [MAIN, 'run', '--config', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      ...process.env,
+      PATH: path,
+      LONGHAUL_LOG: 'info',
+      COMPRESS: join(EXAMPLE, `compress${EXTENSION}`),
     },
-  )
+  })
   cleanup.defer(() => end(daemon))
   const url = await listening(daemon)
 
   const application = spawn(
     process.execPath,
     [
-      join(ROOT, 'examples/demo/application.ts'),
+      join(EXAMPLE, `application${EXTENSION}`),
       ...['--url', url],
-      ...['--source', join(ROOT, 'package-lock.json')],
+      ...['--source', await realFile()],
       ...['--folder', folder],
     ],
     { stdio: 'inherit' },
@@ -61,6 +67,15 @@ export async function runDemo(print: (text: string) => void): Promise<number> {
   cleanup.defer(() => end(application))
   const [code] = (await once(application, 'exit', { signal: limit }).catch(() => [1])) as [number]
   return code
+}
+
+/** Something of a size that takes seconds to compress; the package comes without its lock file. */
+async function realFile(): Promise<string> {
+  const lock = join(ROOT, 'package-lock.json')
+  return access(lock).then(
+    () => lock,
+    () => join(ROOT, 'schema/task-type.schema.json'),
+  )
 }
 
 /** The daemon's URL, as it logs it; what else it says is shown only where it does not come up. */
