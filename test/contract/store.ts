@@ -7,25 +7,39 @@ import { queueContract } from './store-queue.ts'
 import { taskContract } from './store-tasks.ts'
 import { upkeepContract } from './store-upkeep.ts'
 
-/** A fresh, empty store on the clock given. */
-export type OpenStore = (clock: ManualClock) => Promise<Store>
+/** What an implementation gives to the suite. */
+export interface StoreImplementation {
+  /** A fresh, empty store on the clock given. */
+  open(clock: ManualClock): Promise<Store>
+  /** Lets time go by for what does not go by that clock. */
+  elapse?(ms: number): Promise<void>
+}
 
 /** What a suite is given anew for each test. */
 export interface StoreCase {
   readonly store: Store
   readonly clock: ManualClock
+  /** Lets time go by, for the clock and for whatever else the store goes by. */
+  elapse(ms: number): Promise<void>
 }
 
 /** Everything that src/ports says of a store. */
-export function storeContract(name: string, open: OpenStore): void {
+export function storeContract(name: string, implementation: StoreImplementation): void {
   describe(`${name} keeps the contract of the store`, () => {
     let store: Store
     let clock: ManualClock
-    const given = (): StoreCase => ({ store, clock })
+    const given = (): StoreCase => ({
+      store,
+      clock,
+      async elapse(ms) {
+        clock.advance(ms)
+        await implementation.elapse?.(ms)
+      },
+    })
 
     beforeEach(async () => {
       clock = new ManualClock()
-      store = await open(clock)
+      store = await implementation.open(clock)
     })
     afterEach(() => store[Symbol.asyncDispose]())
 

@@ -15,8 +15,6 @@ export interface Dialect {
   readonly logIndexes: readonly string[]
   /** Lets one process at a time change the schema, until its transaction ends. */
   readonly migrationLock: readonly Statement[]
-  /** The function that gives the least of its arguments, NULL where one of them is. */
-  readonly least: string
   readonly log: LogOrder
   /** Gives a row only if this epoch is the newest, and keeps it so until the transaction ends. */
   leaseGuard(epoch: number): Statement

@@ -24,6 +24,9 @@ export interface WriteEffects {
   readonly committed?: () => void
 }
 
+/** The tables that are queues: each wakes who takes from it. */
+export type QueueTopic = 'events' | 'messages'
+
 /** Rows of a queue that are given to one taker at a time. */
 export interface Holding {
   /** Holds and gives the first `limit` rows that nobody holds. */

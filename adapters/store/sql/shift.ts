@@ -1,5 +1,4 @@
-import type { Dialect } from './dialect.ts'
-import { raw, sql, type Transaction } from './statement.ts'
+import { sql, type Transaction } from './statement.ts'
 
 /**
  * Moves what was reckoned by a wall clock that has since jumped by `ms`. Revisions are raised with it:
@@ -9,7 +8,7 @@ import { raw, sql, type Transaction } from './statement.ts'
  * exactly, the engine says at its next change; where a clock was set back, everything else is looked
  * at early rather than that much too late.
  */
-export function* shiftDues(ms: number, dialect: Dialect): Transaction<void> {
+export function* shiftDues(ms: number): Transaction<void> {
   yield sql`UPDATE tasks SET
       due_at = due_at + ${ms}, start_rank = start_rank + ${ms}, revision = revision + 1,
       ready = CASE WHEN stuck_since IS NULL THEN 0 END
@@ -19,9 +18,8 @@ export function* shiftDues(ms: number, dialect: Dialect): Transaction<void> {
       unreachable_since = unreachable_since + ${ms}, missing_since = missing_since + ${ms},
       call_again_at = call_again_at + ${ms}
     WHERE state <> 'exited'`
-  const least = raw(dialect.least)
   yield sql`UPDATE tasks SET revision = revision + 1,
-      wake_at = ${least}(wake_at + ${ms}, COALESCE(deadline_at, wake_at + ${ms}))
+      wake_at = CASE WHEN wake_at + ${ms} > deadline_at THEN deadline_at ELSE wake_at + ${ms} END
     WHERE state IN ('starting', 'running')`
 
   if (ms >= 0) return

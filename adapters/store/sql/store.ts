@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Leadership } from '../../../src/ports/leadership.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
-import type { Store, WakeTopic } from '../../../src/ports/store.ts'
+import type { Store } from '../../../src/ports/store.ts'
 import type { Dialect } from './dialect.ts'
-import type { Driver, Holding } from './driver.ts'
+import type { Driver, Holding, QueueTopic } from './driver.ts'
 import { createEventLog } from './event-log.ts'
 import { createMessageTable } from './message-table.ts'
 import { sql } from './statement.ts'
@@ -15,7 +15,7 @@ export interface SqlStoreParts {
   readonly driver: Driver
   readonly dialect: Dialect
   /** How rows of a queue are held; the topic's listeners are called when one is free again. */
-  readonly holding: (topic: WakeTopic) => Holding
+  readonly holding: (topic: QueueTopic) => Holding
   readonly leadership: Leadership
   readonly clock: Clock
   readonly logger: Logger

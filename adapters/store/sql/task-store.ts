@@ -119,7 +119,7 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
       driver.write(
         function* () {
           yield* guardLease(dialect, lease)
-          yield* shiftDues(ms, dialect)
+          yield* shiftDues(ms)
         },
         { topics: ['queue', 'tasks'] },
       ),

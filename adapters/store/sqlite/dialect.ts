@@ -13,7 +13,6 @@ export const SQLITE: Dialect = {
   holdColumns: '',
   logIndexes: [],
   migrationLock: [],
-  least: 'MIN',
   log: {
     // One writer: events are numbered in the order in which they are committed.
     ascending: raw('seq'),
