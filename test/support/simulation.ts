@@ -86,6 +86,11 @@ interface Process {
   kill(): Promise<void>
   freeze(): Promise<void>
   thaw(): void
+  /**
+   * Nothing of it goes on from just before or just after its n-th call from now that has an effect, on
+   * the store or the scheduler. Resolves when that has come; `kill` is then still to be called.
+   */
+  dieAt(call: number, when: 'before' | 'after'): Promise<void>
 }
 
 /**
@@ -168,6 +173,7 @@ export class Simulation implements AsyncDisposable {
       thaw: () => {
         gate.open()
       },
+      dieAt: (call, when) => gate.dieAt(call, when),
       async stop() {
         unlisten()
         stopped.abort()
@@ -288,10 +294,41 @@ async function endAll(leases: readonly Lease[]): Promise<void> {
   for (const lease of leases) await lease[Symbol.asyncDispose]()
 }
 
+/** Calls that leave something behind. */
+const EFFECTS: ReadonlySet<string | symbol> = new Set([
+  ...['accept', 'apply', 'append', 'define', 'shiftDues', 'purge', 'markSent', 'giveBack'],
+  ...['acquire', 'start', 'stop', 'remove'],
+])
+
 /** Whether calls go through: a frozen process's wait, a killed one's never come back. */
 class Gate {
   #closed: Promise<void> | undefined
   #open: (() => void) | undefined
+  #effects = 0
+  #death: { readonly call: number; readonly when: string; readonly tell: () => void } | undefined
+
+  dieAt(call: number, when: 'before' | 'after'): Promise<void> {
+    return new Promise((tell) => {
+      this.#death = { call: this.#effects + call, when, tell }
+    })
+  }
+
+  /** Makes a call that has an effect, unless the process is to die first. */
+  async effect<T>(call: () => T): Promise<Awaited<T>> {
+    this.#effects += 1
+    const number = this.#effects
+    await this.#live(number, 'before')
+    const result = await call()
+    await this.#live(number, 'after')
+    return result
+  }
+
+  async #live(number: number, when: string): Promise<void> {
+    if (this.#death?.call !== number || this.#death.when !== when) return
+    this.shut('for ever')
+    this.#death.tell()
+    await this.pass()
+  }
 
   shut(how?: 'for ever'): void {
     this.#closed = new Promise((resolve) => {
@@ -320,7 +357,8 @@ function gated<T extends object>(target: T, gate: Gate): T {
         if (plain) return method.bind(object)
         return async (...args: unknown[]) => {
           await gate.pass()
-          const result = await method.apply(object, args)
+          const call = () => method.apply(object, args)
+          const result = await (EFFECTS.has(key) ? gate.effect(call) : call())
           await gate.pass()
           return result
         }
