@@ -1,10 +1,10 @@
 import { EmbeddedTransport } from '../../../../adapters/transport/embedded/transport.ts'
 import { Unavailable } from '../../../../src/core/errors.ts'
 import type { MessageTable } from '../../../../src/ports/message-table.ts'
-import { transportContract } from '../../../contract/transport.ts'
+import { type TransportCase, transportContract } from '../../../contract/transport.ts'
 import { ManualClock, openMemoryStore, QuietLogger } from '../../../support/store.ts'
 
-transportContract('the embedded transport', async () => {
+const open = async (): Promise<TransportCase> => {
   const clock = new ManualClock()
   const store = await openMemoryStore(clock)
   let away = false
@@ -29,4 +29,6 @@ transportContract('the embedded transport', async () => {
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
-})
+}
+
+transportContract('the embedded transport', open, { controlled: true })

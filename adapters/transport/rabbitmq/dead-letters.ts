@@ -1,0 +1,174 @@
+import { AMQPError, type Channel, type Connection } from 'rabbitmq-client'
+import { errorMessage, Unavailable } from '../../../src/core/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import type { Logger } from '../../../src/ports/logger.ts'
+import type { DeadLetter, DeadLetters } from '../../../src/ports/transport.ts'
+import { keepBytes } from './bytes.ts'
+import { deadLetterOf, deliveryCount, letterId } from './dead-letter.ts'
+import { copyEnvelope, type Received, UNTRIED } from './envelope.ts'
+import { within } from './limit.ts'
+import type { ConfirmingPublisher } from './publisher.ts'
+import { deadLetterName, deadLetterQueue, declaration, type ServiceQueue } from './topology.ts'
+
+/** The oldest so many are looked at; the newer ones come into sight as these go. */
+const WINDOW = 500
+const WINDOW_BYTES = 16 * 1024 * 1024
+/** The queue is taken to have no more when nothing has come for so long, though it said that it had. */
+const QUIET_MS = 500
+/** And for so long after all that it said: what another look has just let fall may come behind. */
+const LATE_MS = 20
+const LIMIT_MS = 10_000
+const BUSY_PAUSE_MS = 50
+/**
+ * A look counts as a delivery, and RabbitMQ 4 drops what a quorum queue has delivered more than 20
+ * times: from this count on a letter is written anew.
+ */
+const OFTEN_DELIVERED = 8
+
+interface Parts {
+  readonly service: ServiceQueue
+  readonly connection: Connection
+  readonly publisher: ConfirmingPublisher
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * The letters in `<queue>-dead-letter`. AMQP knows no looking: each call takes the window's letters
+ * without acknowledging them and lets them fall back, so it costs their transfer. One looks at a time,
+ * over all daemons, by an exclusive consumer.
+ */
+export function rabbitmqDeadLetters(parts: Parts): DeadLetters {
+  const { service, publisher } = parts
+  const find = <T>(id: string, act: (found: Taken) => Promise<T>): Promise<T | undefined> =>
+    look(parts, async (letters) => {
+      const found = letters.find(({ message }) => letterId(message) === id)
+      return found && act(found)
+    })
+  const remove = async (taken: Taken): Promise<true> => {
+    acknowledge(taken)
+    // Answered after the acknowledgement: only then it is gone.
+    await taken.channel.basicQos({ prefetchCount: WINDOW })
+    return true
+  }
+  return {
+    async list({ limit, cursor }) {
+      const letters = (await look(parts, (taken) => Promise.resolve(taken)))
+        .map(({ message }) => deadLetterOf(message))
+        .sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1))
+        .filter((letter) => cursor === undefined || placeOf(letter) < cursor)
+      const page = letters.slice(0, limit)
+      const last = letters.length > limit ? page.at(-1) : undefined
+      return { letters: page, ...(last !== undefined && { next: placeOf(last) }) }
+    },
+    show: (id) => find(id, ({ message }) => Promise.resolve(deadLetterOf(message))),
+    replay: async (id) =>
+      (await find(id, async (found) => {
+        const { message } = found
+        await publisher.toQueue(service.queue, copyEnvelope(message, UNTRIED), message.body)
+        return remove(found)
+      })) ?? false,
+    drop: async (id) => (await find(id, remove)) ?? false,
+  }
+}
+
+interface Taken {
+  readonly message: Received
+  readonly channel: Channel
+  gone: boolean
+}
+
+function acknowledge(taken: Taken): void {
+  taken.channel.basicAck({ deliveryTag: taken.message.deliveryTag })
+  taken.gone = true
+}
+
+/** Where a letter stands, newest last; text that sorts as it does. */
+function placeOf({ at, id }: DeadLetter): string {
+  return `${at.toISOString()} ${id}`
+}
+
+async function look<T>(parts: Parts, act: (letters: readonly Taken[]) => Promise<T>): Promise<T> {
+  const { connection, publisher, clock } = parts
+  // Letters that came too often could not be written anew.
+  if (!publisher.ready) throw new Unavailable('broker-unavailable', 'the broker takes no messages')
+  return within(LIMIT_MS, clock, 'the dead letters were not there', async (signal) => {
+    for (;;) {
+      const channel = await connection.acquire({ emitErrorsFromChannel: true })
+      // What ends the channel ends a call on it as well, and is told there.
+      channel.on('error', () => undefined)
+      try {
+        const letters = await take(parts, channel, signal)
+        const result = await act(letters)
+        await writeAnew(parts, letters)
+        return result
+      } catch (error) {
+        if (error instanceof Unavailable || !(error instanceof AMQPError)) throw error
+        if (error.code !== 'ACCESS_REFUSED' || signal.aborted) {
+          throw new Unavailable('broker-unavailable', errorMessage(error), error)
+        }
+      } finally {
+        await channel.close()
+      }
+      await clock.sleep(BUSY_PAUSE_MS * (1 + Math.random()), signal)
+    }
+  })
+}
+
+async function take(
+  { service, clock }: Parts,
+  channel: Channel,
+  signal: AbortSignal,
+): Promise<readonly Taken[]> {
+  keepBytes(channel)
+  const queue = deadLetterName(service.queue)
+  const taken: Taken[] = []
+  let bytes = 0
+  let arrivals = 0
+  let arrived = new AbortController()
+  channel.once('close', () => {
+    arrived.abort()
+  })
+  const declared = declaration(deadLetterQueue(service))
+  const { messageCount } = await channel.queueDeclare(declared)
+  await channel.basicQos({ prefetchCount: WINDOW })
+  const { consumerTag } = await channel.basicConsume({ queue, exclusive: true }, (message) => {
+    arrivals += 1
+    // What is beyond the window's bytes is not held on to, and falls back with the others.
+    bytes += (message.body as Buffer).byteLength
+    if (bytes <= WINDOW_BYTES) taken.push({ message: message, channel, gone: false })
+    arrived.abort()
+  })
+  for (let before = -1; before < arrivals && channel.active && !signal.aborted;) {
+    before = arrivals
+    if (arrivals >= WINDOW || bytes > WINDOW_BYTES) break
+    arrived = new AbortController()
+    const quietMs = arrivals < messageCount ? QUIET_MS : LATE_MS
+    await clock.sleep(quietMs, AbortSignal.any([arrived.signal, signal]))
+  }
+  if (channel.active) await channel.basicCancel(consumerTag)
+  return taken
+}
+
+async function writeAnew(parts: Parts, letters: readonly Taken[]): Promise<void> {
+  const { service, publisher, logger } = parts
+  const often = letters.filter(
+    ({ message, gone }) => !gone && deliveryCount(message) >= OFTEN_DELIVERED,
+  )
+  for (const letter of often) {
+    const { message, channel } = letter
+    try {
+      if (!channel.active) return
+      await publisher.toQueue(
+        deadLetterName(service.queue),
+        copyEnvelope(message, {}),
+        message.body,
+      )
+      acknowledge(letter)
+    } catch (error) {
+      // What was asked for is done, and the next look comes back to this.
+      logger.warn('dead-letter.not-renewed', { error: errorMessage(error) })
+      return
+    }
+  }
+}

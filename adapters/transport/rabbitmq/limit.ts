@@ -1,0 +1,29 @@
+import { Unavailable } from '../../../src/core/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+
+/**
+ * Runs something that must not take longer. When its time is over the signal is aborted and this is
+ * `Unavailable`; whether what was begun takes effect is then unknown.
+ */
+export async function within<T>(
+  limitMs: number,
+  clock: Clock,
+  what: string,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController()
+  const done = new AbortController()
+  const limit = clock.sleep(limitMs, done.signal).then(() => {
+    over.abort()
+    throw new Unavailable('broker-unavailable', `${what} within ${limitMs} ms`)
+  })
+  const running = run(over.signal)
+  // Whichever comes second is heard by nobody.
+  limit.catch(() => undefined)
+  running.catch(() => undefined)
+  try {
+    return await Promise.race([running, limit])
+  } finally {
+    done.abort()
+  }
+}

@@ -1,0 +1,156 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Channel, Connection, Envelope, ReturnedMessage } from 'rabbitmq-client'
+import { errorMessage, Rejected, Unavailable } from '../../../src/core/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import type { Logger } from '../../../src/ports/logger.ts'
+import { LastingChannel } from './lasting-channel.ts'
+import { within } from './limit.ts'
+import { isRefusal } from './topology.ts'
+
+/** Less than an outbox row is held for, so that it is given back by who claimed it. */
+const CONFIRM_LIMIT_MS = 10_000
+
+/**
+ * Publishes with confirms, over a connection of its own: in a memory or disk alarm the broker stops
+ * reading from connections that publish, and acknowledgements must not wait behind.
+ */
+export class ConfirmingPublisher {
+  readonly #connection: Connection
+  readonly #clock: Clock
+  readonly #channel: LastingChannel
+  /** By channel: what is deleted meanwhile costs the channel, and is declared again on the next. */
+  readonly #declared = new WeakMap<Channel, Map<string, Promise<void>>>()
+  readonly #returns = new Map<string, Set<{ returned: boolean }>>()
+  #unblocked: PromiseWithResolvers<void> | undefined
+
+  constructor(parts: {
+    readonly connection: Connection
+    readonly clock: Clock
+    readonly logger: Logger
+  }) {
+    const { connection, clock, logger } = parts
+    this.#connection = connection
+    this.#clock = clock
+    this.#channel = new LastingChannel({
+      ...parts,
+      name: 'publisher',
+      setUp: (channel) => this.#setUp(channel),
+    })
+    connection.on('connection.blocked', (reason) => {
+      logger.warn('broker.blocked', { reason })
+      this.#unblocked ??= Promise.withResolvers()
+    })
+    const unblock = () => {
+      this.#unblocked?.resolve()
+      this.#unblocked = undefined
+    }
+    connection.on('connection.unblocked', () => {
+      logger.info('broker.unblocked')
+      unblock()
+    })
+    connection.on('error', unblock)
+  }
+
+  /** Whether a message would go out now. */
+  get ready(): boolean {
+    return this.#channel.current !== undefined && this.#unblocked === undefined
+  }
+
+  get channel(): LastingChannel {
+    return this.#channel
+  }
+
+  /**
+   * To everybody who is bound to messages of this name. Resolves when the broker has confirmed it: with
+   * false where it was mandatory and nobody is. `Unavailable` where that is not to be had in time: it
+   * may be there all the same. `Rejected` where the broker will not have such an exchange.
+   */
+  toFanout(name: string, envelope: Envelope, body: Buffer, mandatory: boolean): Promise<boolean> {
+    return this.#publish({ ...envelope, exchange: name, mandatory }, body, (channel) =>
+      this.#declare(channel, name),
+    )
+  }
+
+  /** Straight into a queue. `Unavailable` also where it is not there. */
+  async toQueue(queue: string, envelope: Envelope, body: Buffer): Promise<void> {
+    const to = { ...envelope, exchange: '', routingKey: queue, mandatory: true }
+    if (await this.#publish(to, body)) return
+    throw new Unavailable('queue-missing', `there is no queue ${queue}`)
+  }
+
+  #publish(
+    envelope: Envelope,
+    body: Buffer,
+    prepare?: (channel: Channel) => Promise<void>,
+  ): Promise<boolean> {
+    return within(CONFIRM_LIMIT_MS, this.#clock, 'the broker has not confirmed', async (signal) => {
+      const channel = await this.#usable(signal)
+      await prepare?.(channel)
+      // Given up: sent now, it would come after what its sender does next.
+      if (signal.aborted || !channel.active) throw away()
+      return this.#confirmed(channel, envelope, body)
+    })
+  }
+
+  async #confirmed(channel: Channel, envelope: Envelope, body: Buffer): Promise<boolean> {
+    const key = returnKey(envelope)
+    const entry = { returned: false }
+    const entries = this.#returns.get(key) ?? new Set()
+    this.#returns.set(key, entries.add(entry))
+    try {
+      await channel.basicPublish(envelope, body)
+      // The broker returns before it confirms; the client tells of it one turn later.
+      await nextTurn()
+      return !entry.returned
+    } catch (error) {
+      throw away(error)
+    } finally {
+      entries.delete(entry)
+      if (entries.size === 0) this.#returns.delete(key)
+    }
+  }
+
+  async #usable(signal: AbortSignal): Promise<Channel> {
+    for (;;) {
+      const channel = await this.#channel.ready(signal)
+      if (channel === undefined) throw away()
+      if (this.#unblocked === undefined) return channel
+      await this.#unblocked.promise
+    }
+  }
+
+  async #setUp(channel: Channel): Promise<void> {
+    if (this.#declared.has(channel)) return
+    this.#declared.set(channel, new Map())
+    channel.on('basic.return', (message: ReturnedMessage) => {
+      for (const entry of this.#returns.get(returnKey(message)) ?? []) entry.returned = true
+    })
+    await channel.confirmSelect()
+  }
+
+  /** On a channel of its own: one that is refused takes no message that is under way with it. */
+  #declare(channel: Channel, name: string): Promise<void> {
+    const declared = this.#declared.get(channel) ?? new Map<string, Promise<void>>()
+    const known = declared.get(name)
+    if (known !== undefined) return known
+    const declaring = this.#connection
+      .exchangeDeclare({ exchange: name, type: 'fanout', durable: true })
+      .catch((error: unknown) => {
+        declared.delete(name)
+        if (!isRefusal(error)) throw away(error)
+        throw new Rejected('exchange-refused', `exchange ${name}: ${errorMessage(error)}`, error)
+      })
+    declared.set(name, declaring)
+    return declaring
+  }
+}
+
+/** Two messages of one key that are under way together have one way to go. */
+function returnKey({ exchange, routingKey, messageId }: Envelope | ReturnedMessage): string {
+  return JSON.stringify([exchange ?? '', routingKey ?? '', messageId ?? ''])
+}
+
+function away(cause?: unknown): Unavailable {
+  const why = cause === undefined ? 'no connection' : errorMessage(cause)
+  return new Unavailable('broker-unavailable', `the broker has not confirmed: ${why}`, cause)
+}

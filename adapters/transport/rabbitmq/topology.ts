@@ -1,0 +1,109 @@
+import { AMQPError, type Channel, type Connection } from 'rabbitmq-client'
+import { RETRY_PAUSES_MS } from '../../../src/core/retry-pauses.ts'
+
+/** Names are short strings in AMQP, and the client cuts off without a word. */
+export const LONGEST_NAME_BYTES = 255
+
+export interface Topology {
+  readonly exchanges: readonly { readonly name: string; readonly type: 'direct' | 'fanout' }[]
+  readonly queues: readonly DeclaredQueue[]
+  readonly bindings: readonly {
+    readonly queue: string
+    readonly exchange: string
+    readonly routingKey: string
+  }[]
+}
+
+export interface DeclaredQueue {
+  readonly name: string
+  readonly arguments: Readonly<Record<string, string | number>>
+}
+
+export interface ServiceQueue {
+  readonly queue: string
+  readonly quorum: boolean
+}
+
+/**
+ * What the service has of its own, beside the exchanges of its messages: a queue, the direct exchange of
+ * its name that leads there (both as @node-ts/bus-rabbitmq has them), a queue for each pause, where
+ * messages wait until their time is over and the broker brings them back, and the dead letters.
+ *
+ * Quorum queues dead-letter at least once, which takes `reject-publish`. Their limit of deliveries (20
+ * by default from 4.0 on) is left alone and ends in the dead letters: `x-delivery-limit: -1` lifts it on
+ * 4.x, but to 3.x it is 0, and the first message to come back is dropped (3.10.8, seen).
+ */
+export function serviceTopology({ queue, quorum }: ServiceQueue): Topology {
+  const type: DeclaredQueue['arguments'] = quorum ? { 'x-queue-type': 'quorum' } : {}
+  const deadLettering = (exchange: string, routingKey: string): DeclaredQueue['arguments'] => ({
+    'x-dead-letter-exchange': exchange,
+    'x-dead-letter-routing-key': routingKey,
+    ...(quorum && { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }),
+  })
+  return {
+    exchanges: [{ name: queue, type: 'direct' }],
+    queues: [
+      deadLetterQueue({ queue, quorum }),
+      { name: queue, arguments: { ...type, ...deadLettering('', deadLetterName(queue)) } },
+      ...RETRY_PAUSES_MS.map((pauseMs) => ({
+        name: retryName(queue, pauseMs),
+        arguments: { ...type, 'x-message-ttl': pauseMs, ...deadLettering(queue, '') },
+      })),
+    ],
+    bindings: [{ queue, exchange: queue, routingKey: '' }],
+  }
+}
+
+export function deadLetterQueue({ queue, quorum }: ServiceQueue): DeclaredQueue {
+  return {
+    name: deadLetterName(queue),
+    arguments: quorum ? { 'x-queue-type': 'quorum' } : {},
+  }
+}
+
+/** The exchanges of the messages that the service receives, bound to its queue. */
+export function receivedTopology(queue: string, names: readonly string[]): Topology {
+  return {
+    exchanges: names.map((name) => ({ name, type: 'fanout' })),
+    queues: [],
+    bindings: names.map((exchange) => ({ queue, exchange, routingKey: '' })),
+  }
+}
+
+export function deadLetterName(queue: string): string {
+  return `${queue}-dead-letter`
+}
+
+export function retryName(queue: string, pauseMs: number): string {
+  return `${queue}-retry-${pauseMs / 1000}s`
+}
+
+/** The pause that there is a queue for, nearest to the one wished for. */
+export function nearestPauseMs(wishMs: number): number {
+  return RETRY_PAUSES_MS.reduce<number>(
+    (nearest, pauseMs) =>
+      Math.abs(pauseMs - wishMs) < Math.abs(nearest - wishMs) ? pauseMs : nearest,
+    RETRY_PAUSES_MS[0],
+  )
+}
+
+/** Declares what is missing; what is there already, and is the same, stays as it is. */
+export async function declare(broker: Channel | Connection, topology: Topology): Promise<void> {
+  for (const { name, type } of topology.exchanges) {
+    await broker.exchangeDeclare({ exchange: name, type, durable: true })
+  }
+  for (const queue of topology.queues) await broker.queueDeclare(declaration(queue))
+  for (const binding of topology.bindings) await broker.queueBind(binding)
+}
+
+export function declaration({ name, arguments: args }: DeclaredQueue) {
+  return { queue: name, durable: true, arguments: { ...args } }
+}
+
+/** Whether the broker has said no, and will say so again. */
+export function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof AMQPError &&
+    ['PRECONDITION_FAILED', 'ACCESS_REFUSED', 'NOT_ALLOWED', 'COMMAND_INVALID'].includes(error.code)
+  )
+}
