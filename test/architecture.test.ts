@@ -145,9 +145,9 @@ async function readSources(): Promise<readonly Source[]> {
 /** What the npm package hands to users is the one place that collects exports. */
 function packageEntries(): readonly string[] {
   const text = readFileSync(join(ROOT, 'package.json'), 'utf8')
-  return [...text.matchAll(/"(?:\.\/)?((?:src|dist)\/[^"]+?)(?:\.d)?\.[jt]s"/g)].map(
-    ([, path]) => `${(path ?? '').replace(/^dist\//, 'src/')}.ts`,
-  )
+  const { exports: entries = {} } = JSON.parse(text) as { exports?: unknown }
+  const built = JSON.stringify(entries).matchAll(/"\.\/(?:dist\/)?(src\/[^"]+?)\.js"/g)
+  return [...built].map(([, path]) => `${path ?? ''}.ts`)
 }
 
 describe('the one-way rule of imports', () => {
@@ -191,6 +191,19 @@ describe('the one-way rule of imports', () => {
       .filter(({ path }) => dirname(path) === 'src' && !entries.includes(path))
       .flatMap(({ imports }) => imports)
       .filter(({ to }) => to !== undefined && !to.endsWith('.json'))
+      .map(({ from, specifier }) => `${from} imports '${specifier}'`)
+    assert.deepEqual(faults, [])
+  })
+
+  it('has the package give away core and ports alone, and nothing here take it from there', () => {
+    const entries = packageEntries()
+    const faults = sources
+      .flatMap(({ imports }) => imports)
+      .filter(({ from, to }) =>
+        entries.includes(from)
+          ? !to?.startsWith('src/core/') && !to?.startsWith('src/ports/')
+          : to !== undefined && entries.includes(to),
+      )
       .map(({ from, specifier }) => `${from} imports '${specifier}'`)
     assert.deepEqual(faults, [])
   })

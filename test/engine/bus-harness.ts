@@ -36,7 +36,7 @@ export class LineLogger implements Logger {
 const ignore = (): void => undefined
 
 /** Counts what became of messages. */
-export class MessageMeter implements Meter {
+class MessageMeter implements Meter {
   readonly outcomes = { handled: 0, retried: 0, 'dead-lettered': 0 }
   readonly attemptEnded = ignore
   readonly taskEnded = ignore
