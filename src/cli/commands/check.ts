@@ -1,0 +1,56 @@
+import type { CommandModule } from 'yargs'
+import { ConfigError } from '../../core/errors.ts'
+import { JSON_OPTION, printJson } from '../client-command.ts'
+import { type Definitions, FILE_OPTIONS, type FileArgs, loadDefinitions } from '../definitions.ts'
+import { EXIT } from '../exit-code.ts'
+import { processScreen } from '../terminal/process-screen.ts'
+import type { Screen } from '../terminal/screen.ts'
+
+interface Args extends FileArgs {
+  readonly json: boolean
+}
+
+export const checkCommand: CommandModule<object, Args> = {
+  command: 'check',
+  describe: 'Check the daemon’s file and all task types',
+  builder: (args) => args.options({ ...FILE_OPTIONS, json: JSON_OPTION }),
+  async handler(args) {
+    using screen = processScreen()
+    try {
+      const definitions = await loadDefinitions(args, process.env, process.cwd())
+      if (args.json) printJson(screen, { ok: true, ...summaryOf(definitions), issues: [] })
+      else printSummary(screen, definitions)
+    } catch (error) {
+      if (!(error instanceof ConfigError) || !args.json) throw error
+      printJson(screen, { ok: false, issues: error.issues })
+      process.exitCode = EXIT.configuration
+    }
+  },
+}
+
+function summaryOf({ file, scheduler, types }: Definitions) {
+  return {
+    file,
+    scheduler: scheduler.kind,
+    taskTypes: [...types.values()].map(({ type, file: typeFile }) => ({
+      name: type.name,
+      file: typeFile,
+      definition: type.hash,
+      ...(type.command !== undefined && { command: type.command }),
+      warnings: scheduler.warnings(type),
+    })),
+  }
+}
+
+function printSummary(screen: Screen, definitions: Definitions): void {
+  const { file, scheduler, taskTypes } = summaryOf(definitions)
+  const ok = screen.paint('green', 'ok')
+  const count = `${taskTypes.length} task type${taskTypes.length === 1 ? '' : 's'}`
+  screen.print(`${ok}  ${file}: ${count} for the scheduler ${scheduler}`)
+  for (const { name, command, warnings } of taskTypes) {
+    screen.print(`${ok}  ${name}${command === undefined ? '' : `  (${command})`}`)
+    for (const warning of warnings) {
+      screen.print(`    ${screen.paint('yellow', 'warning')}  ${warning}`)
+    }
+  }
+}
