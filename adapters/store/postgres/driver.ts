@@ -8,6 +8,8 @@ import { commitError, isWorthAnotherTry, leavesConnection, storeError } from './
 
 /** Transactions that were in another's way are run so often in all. */
 const MOST_TRIES = 4
+/** More different statements than the store has; only lists of ids make new ones. */
+const MOST_TEXTS = 500
 
 /** Where the wake-ups go. */
 export interface Notifier {
@@ -16,6 +18,11 @@ export interface Notifier {
   wake(topic: WakeTopic): void
   /** The statement that tells the other processes when its transaction has been committed. */
   telling(topics: readonly WakeTopic[]): string
+}
+
+interface PostgresEffects extends WriteEffects {
+  /** Of the server, for this transaction: `name = value`. */
+  readonly settings?: readonly string[]
 }
 
 /**
@@ -53,11 +60,12 @@ export class PostgresDriver implements Driver {
     })
   }
 
-  async write<T>(transaction: () => Transaction<T>, effects: WriteEffects = {}): Promise<T> {
-    const { topics = [], committed } = effects
+  async write<T>(transaction: () => Transaction<T>, effects: PostgresEffects = {}): Promise<T> {
+    const { topics = [], committed, settings = [] } = effects
+    const begin = [this.#begin.write, ...settings.map((is) => `SET LOCAL ${is}`)].join(';')
     const commit = topics.length > 0 ? `${this.#notifier.telling(topics)};COMMIT` : 'COMMIT'
     const result = await this.#track(async (client) => {
-      const value = await run(client, this.#begin.write, transaction)
+      const value = await run(client, begin, transaction)
       try {
         await client.query(commit)
       } catch (error) {
@@ -144,15 +152,28 @@ async function run<T>(
 }
 
 async function query(client: PoolClient, { text, values }: Statement): Promise<readonly Row[]> {
-  let place = 0
-  const numbered = text.replaceAll('?', () => `$${(place += 1)}`)
-  const { rows } = await known(() => client.query<Row>(numbered, values.map(parameter)))
+  const { rows } = await known(() => client.query<Row>(numbered(text), values.map(parameter)))
   return rows
+}
+
+const numberedTexts = new Map<string, string>()
+
+/** With `$1`, `$2` … for the `?`. */
+function numbered(text: string): string {
+  const known = numberedTexts.get(text)
+  if (known !== undefined) return known
+  let place = 0
+  const made = text.replaceAll('?', () => `$${(place += 1)}`)
+  if (numberedTexts.size >= MOST_TEXTS) numberedTexts.clear()
+  numberedTexts.set(text, made)
+  return made
 }
 
 /** Postgres' text holds no NUL, and what people and programs send may. */
 function parameter(value: Value): Value {
-  return typeof value === 'string' ? value.replaceAll('\0', '\uFFFD') : value
+  return typeof value === 'string' && value.includes('\0')
+    ? value.replaceAll('\0', '\uFFFD')
+    : value
 }
 
 /** What the database throws, as the store's callers know it; what the program throws stays as it is. */

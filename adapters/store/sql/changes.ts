@@ -5,7 +5,7 @@ import type { Definition } from '../../../src/core/task-type.ts'
 import type { Lease } from '../../../src/ports/leadership.ts'
 import type { Dialect } from './dialect.ts'
 import { recordsById } from './records.ts'
-import { attemptColumns, eventColumns, taskColumns, taskOf } from './rows.ts'
+import { attemptColumns, eventColumns, taskColumns } from './rows.ts'
 import { assigned, inserted, insertedRows, sql, type Transaction } from './statement.ts'
 
 /** The transactions that write tasks. */
@@ -13,23 +13,25 @@ import { assigned, inserted, insertedRows, sql, type Transaction } from './state
 /** Rows of one INSERT: a statement holds a bounded number of values. */
 const MOST_ROWS = 100
 
+/** Without a definition, the task's is there already: then a new task is written first and asked for after. */
 export function* acceptTask(
   task: Task,
-  definition: Definition,
+  definition: Definition | undefined,
   events: readonly EventDraft[],
   now: Date,
 ): Transaction<{ readonly accepted: boolean; readonly record: TaskRecord }> {
-  const [known] = yield* recordsById([task.id])
-  if (known) return { accepted: false, record: known }
-  yield* insertDefinition(definition)
+  if (definition) {
+    const [known] = yield* recordsById([task.id])
+    if (known) return { accepted: false, record: known }
+    yield* insertDefinition(definition)
+  }
   const columns = { ...taskColumns(task, task.deadlineAt, now), revision: task.revision }
   const [added] =
-    yield sql`INSERT INTO tasks ${inserted(columns)} ON CONFLICT (id) DO NOTHING RETURNING *`
+    yield sql`INSERT INTO tasks ${inserted(columns)} ON CONFLICT (id) DO NOTHING RETURNING id`
   if (added) {
     yield* insertEvents(events)
-    return { accepted: true, record: { task: taskOf(added), attempts: [] } }
+    return { accepted: true, record: { task, attempts: [] } }
   }
-  // Another process has accepted it since it was looked for.
   const [record] = yield* recordsById([task.id])
   if (!record) throw new Unavailable('task-purged', `task ${task.id} has just been purged`)
   return { accepted: false, record }

@@ -4,30 +4,21 @@ import type { Change } from '../../../src/core/change.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { WakeTopic } from '../../../src/ports/store.ts'
 import type { TaskQuery, TaskStore } from '../../../src/ports/task-store.ts'
-import {
-  acceptTask,
-  applyChange,
-  guardLease,
-  insertDefinition,
-  insertEvents,
-  isApplied,
-} from './changes.ts'
+import { createAccept } from './accept.ts'
+import { applyChange, guardLease, insertDefinition, insertEvents, isApplied } from './changes.ts'
 import type { Dialect } from './dialect.ts'
 import type { Driver } from './driver.ts'
 import { readFigures } from './figures.ts'
 import { purgeTasks } from './purge.ts'
 import { recordsById, recordsOf } from './records.ts'
-import { shiftDues } from './shift.ts'
+import { createShiftDues } from './shift-once.ts'
 import { startable } from './startable.ts'
 import { join, sql } from './statement.ts'
 import { integer, json, maybeTime, text } from './values.ts'
 
 export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock): TaskStore {
   return {
-    accept: (task, definition, events) =>
-      driver.write(() => acceptTask(task, definition, events, clock.now()), {
-        topics: ['queue', 'tasks', 'events'],
-      }),
+    accept: createAccept(driver, clock),
 
     find: (taskId) =>
       driver.read(function* () {
@@ -115,14 +106,7 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
           WHERE place > ${keep} GROUP BY task_id ORDER BY MIN(exited_at), task_id LIMIT ${limit}`),
       ),
 
-    shiftDues: (ms, lease) =>
-      driver.write(
-        function* () {
-          yield* guardLease(dialect, lease)
-          yield* shiftDues(ms)
-        },
-        { topics: ['queue', 'tasks'] },
-      ),
+    shiftDues: createShiftDues(driver, dialect, clock),
 
     purge: (now, limit, lease) =>
       driver.write(function* () {

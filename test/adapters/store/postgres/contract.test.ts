@@ -5,10 +5,11 @@ import { QuietLogger } from '../../../support/store.ts'
 
 describe('on Postgres', () => {
   let database: Database
-  beforeEach(async function () {
+  before(async function () {
     database = await freshDatabase(this)
   })
-  afterEach(() => database[Symbol.asyncDispose]())
+  after(() => database[Symbol.asyncDispose]())
+  beforeEach(() => database.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public'))
 
   storeContract('the Postgres store', {
     open: (clock) => openPostgresStore({ url: database.url, clock, logger: new QuietLogger() }),
