@@ -69,6 +69,10 @@ export class Installation implements AsyncDisposable {
     await writeFile(file, stringify({ services: { [name]: service } }))
   }
 
+  async removeType(name: string): Promise<void> {
+    await rm(join(this.folder, 'config', 'tasks', `${name}.yml`))
+  }
+
   /** Starts a daemon and waits until it says that it has started, or gives its exit code. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<number | 'started'> {
     const child = spawn(process.execPath, [MAIN, 'run', '--config', this.config], {
