@@ -35,6 +35,7 @@ export const POSTGRES: Dialect = {
     ascending: raw('txid, seq'),
     descending: raw('txid DESC, seq DESC'),
     readable: sql`txid < ${OLDEST_RUNNING}`,
+    unreadable: sql`txid >= ${OLDEST_RUNNING}`,
     origin: '0-0',
     cursorOf: (row) => cursorOf(row),
     after: (cursor) => sql`(txid, seq) > (${pair(cursor)})`,

@@ -15,7 +15,7 @@ const MOST_TEXTS = 500
 export interface Notifier {
   onWrite(topic: WakeTopic, listener: () => void): () => void
   /** Calls the listeners of this process. */
-  wake(topic: WakeTopic): void
+  wake(topic: WakeTopic, when?: 'soon'): void
   /** The statement that tells the other processes when its transaction has been committed. */
   telling(topics: readonly WakeTopic[]): string
 }
@@ -82,8 +82,8 @@ export class PostgresDriver implements Driver {
     return this.#notifier.onWrite(topic, listener)
   }
 
-  wake(topic: WakeTopic): void {
-    this.#notifier.wake(topic)
+  wake(topic: WakeTopic, when?: 'soon'): void {
+    this.#notifier.wake(topic, when)
   }
 
   /** Waits for what is running. */

@@ -67,8 +67,8 @@ export class Wakes implements Notifier, AsyncDisposable {
     return this.#listeners.add(topic, listener)
   }
 
-  wake(topic: Topic): void {
-    this.#listeners.call(topic)
+  wake(topic: Topic, when?: 'soon'): void {
+    this.#listeners.call(topic, when)
   }
 
   telling(topics: readonly Topic[]): string {

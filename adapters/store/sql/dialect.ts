@@ -25,8 +25,9 @@ export interface LogOrder {
   /** The ORDER BY of `events`, ascending and descending. */
   readonly ascending: Statement
   readonly descending: Statement
-  /** The condition of the events that may be read yet. */
+  /** The conditions of the events that may be read yet, and of those that may not. */
   readonly readable: Statement
+  readonly unreadable: Statement
   readonly origin: string
   cursorOf(row: Row): string
   /** Conditions on `events`; `Rejected` for what is no cursor. */

@@ -13,8 +13,8 @@ export interface Driver extends AsyncDisposable {
   write<T>(transaction: () => Transaction<T>, effects?: WriteEffects): Promise<T>
 
   onWrite(topic: WakeTopic, listener: () => void): () => void
-  /** Calls the listeners for something that no write has told. */
-  wake(topic: WakeTopic): void
+  /** Calls the listeners for something that no write has told; a little later where that is asked for. */
+  wake(topic: WakeTopic, when?: 'soon'): void
 }
 
 export interface WriteEffects {

@@ -33,7 +33,17 @@ export function createEventLog(driver: Driver, { log }: Dialect, holding: Holdin
 
     giveBack: (seqs) => holding.free(seqs),
 
-    read: (query) => driver.read(() => readPage(log, query)),
+    async read(query) {
+      const { page, more } = await driver.read(function* () {
+        const page = yield* readPage(log, query)
+        if (page.events.length === query.limit) return { page, more: false }
+        const [unreadable] = yield sql`SELECT seq FROM events WHERE ${log.unreadable} LIMIT 1`
+        return { page, more: unreadable !== undefined }
+      })
+      // They were told when they were written; when they can be read nobody tells.
+      if (more) driver.wake('events', 'soon')
+      return page
+    },
 
     end: () =>
       driver.read(function* () {

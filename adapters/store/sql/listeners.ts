@@ -1,10 +1,13 @@
 import { errorMessage } from '../../../src/core/errors.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 
+const SOON_MS = 50
+
 /** Who is called when something was written. One that throws is logged and holds up nobody. */
 export class Listeners<Topic extends string> {
   readonly #logger: Logger
   readonly #listeners = new Map<Topic, Set<() => void>>()
+  readonly #soon = new Map<Topic, NodeJS.Timeout>()
 
   constructor(logger: Logger) {
     this.#logger = logger
@@ -16,7 +19,17 @@ export class Listeners<Topic extends string> {
     return () => listeners.delete(listener)
   }
 
-  call(topic: Topic): void {
+  /** Soon: once, however often it is asked for until then. It keeps no process. */
+  call(topic: Topic, when?: 'soon'): void {
+    if (when === 'soon') {
+      if (this.#soon.has(topic)) return
+      const timer = setTimeout(() => {
+        this.#soon.delete(topic)
+        this.call(topic)
+      }, SOON_MS)
+      this.#soon.set(topic, timer.unref())
+      return
+    }
     for (const listener of this.#listeners.get(topic) ?? []) {
       try {
         listener()

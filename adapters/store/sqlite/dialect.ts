@@ -18,6 +18,7 @@ export const SQLITE: Dialect = {
     ascending: raw('seq'),
     descending: raw('seq DESC'),
     readable: raw('1 = 1'),
+    unreadable: raw('1 = 0'),
     origin: '0',
     cursorOf: (row) => String(integer(row, 'seq')),
     after: (cursor) => sql`seq > ${place(cursor)}`,

@@ -72,8 +72,8 @@ export class SqliteDriver implements Driver {
     return this.#listeners.add(topic, listener)
   }
 
-  wake(topic: WakeTopic): void {
-    this.#listeners.call(topic)
+  wake(topic: WakeTopic, when?: 'soon'): void {
+    this.#listeners.call(topic, when)
   }
 
   /** Writes asked for before are committed first. */

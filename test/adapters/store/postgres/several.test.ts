@@ -158,12 +158,15 @@ describe('several stores on one Postgres', () => {
       await a.tasks.append([event('early')])
       const before = await b.events.read({ limit: 10 })
       assert.deepEqual(before.events, [], 'one that is numbered before may still come')
+      let woken = 0
+      b.onWrite('events', () => (woken += 1))
       const end = await b.events.end()
       assert.deepEqual(
         (await b.events.claim(10, 1000)).map(({ eventId }) => eventId),
         ['early'],
         'the outbox does not wait for it',
       )
+      await until(() => woken > 0, 'its reader is asked to come again', 1000)
       await late.query('COMMIT')
       const after = await b.events.read({ limit: 10, after: before.cursor })
       assert.deepEqual(

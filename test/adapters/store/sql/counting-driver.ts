@@ -19,8 +19,8 @@ export function counting(driver: Driver) {
     read: (transaction) => driver.read(() => watched(transaction)),
     write: (transaction, effects) => driver.write(() => watched(transaction), effects),
     onWrite: (topic, listener) => driver.onWrite(topic, listener),
-    wake: (topic) => {
-      driver.wake(topic)
+    wake: (topic, when) => {
+      driver.wake(topic, when)
     },
     [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
   }
