@@ -24,7 +24,7 @@ export async function livingOf(
       return []
     case 'shim': {
       if (claim.boot !== boot) return []
-      if (await isAlive(claim.shim)) return [-claim.shim.pid]
+      if (isAlive(claim.shim)) return [-claim.shim.pid]
       return await orphansOf(claim.shim, {
         log: join(folder, 'log'),
         environment: [

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile, readdir, readlink } from 'node:fs/promises'
 
 /** A process as `/proc/<pid>/stat` shows it. */
@@ -30,8 +31,8 @@ export async function ownUmask(): Promise<string> {
 }
 
 /** The very process that was seen, and not a zombie. */
-export async function isAlive(seen: ProcessStat): Promise<boolean> {
-  const now = await statOf(seen.pid)
+export function isAlive(seen: ProcessStat): boolean {
+  const now = statOf(seen.pid)
   return now?.startTime === seen.startTime && !isZombie(now)
 }
 
@@ -46,11 +47,11 @@ export async function orphansOf(
   ours: { readonly log: string; readonly environment: readonly string[] },
 ): Promise<readonly number[]> {
   if (!signalProcess(-leader.pid, 0)) return []
-  const holder = await statOf(leader.pid)
+  const holder = statOf(leader.pid)
   if (holder !== undefined && holder.startTime !== leader.startTime) return []
   const found: number[] = []
   for (const pid of await allPids()) {
-    const stat = await statOf(pid)
+    const stat = statOf(pid)
     if (stat?.group !== leader.pid || stat.session !== leader.pid || isZombie(stat)) continue
     if ((await hasEnvironment(pid, ours.environment)) || (await writesTo(pid, ours.log)))
       found.push(pid)
@@ -92,9 +93,14 @@ function isZombie({ state }: ProcessStat): boolean {
   return state === 'Z' || state === 'X'
 }
 
-async function statOf(pid: number): Promise<ProcessStat | undefined> {
-  const line = await orGone(readFile(`/proc/${pid}/stat`, 'latin1'))
-  return line === undefined ? undefined : parseStat(line)
+/** Memory of the kernel's, read without a detour through libuv's threads. */
+function statOf(pid: number): ProcessStat | undefined {
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch (error) {
+    if (hasCode(error, ...GONE)) return undefined
+    throw error
+  }
 }
 
 async function allPids(): Promise<readonly number[]> {
@@ -117,12 +123,15 @@ async function linkOf(path: string): Promise<string | undefined> {
   return await orGone(readlink(path))
 }
 
-/** Undefined where the process has ended meanwhile or is another user's, and so none of ours. */
+/** It has ended meanwhile, or is another user's and so none of ours. */
+const GONE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'EINVAL'] as const
+
+/** Undefined where the process is gone. */
 async function orGone<T>(read: Promise<T>): Promise<T | undefined> {
   try {
     return await read
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'EINVAL')) return undefined
+    if (hasCode(error, ...GONE)) return undefined
     throw error
   }
 }

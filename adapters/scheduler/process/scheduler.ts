@@ -54,7 +54,7 @@ export class ProcessScheduler implements SchedulerAdapter {
         throw new Rejected('identity', `${unit.name} is there and is another attempt`)
       refuseAborted(signal)
       if (!fresh) {
-        const files = await readUnit(folder)
+        const files = readUnit(folder)
         if (files === undefined)
           throw new Unavailable('removed', `${unit.name} was removed while it was started`)
         if (files.claim !== undefined || files.stoppingAt !== undefined) return
@@ -66,12 +66,12 @@ export class ProcessScheduler implements SchedulerAdapter {
   async stop(name: string, signal: AbortSignal): Promise<void> {
     await this.#call(signal, async () => {
       const folder = this.#units.folder(name)
-      const files = await this.#units.own(name)
+      const files = this.#units.own(name)
       if (files === undefined) return
       if ((await sightOf(folder, files, this.#at.boot)).phase === 'exited') return
       refuseAborted(signal)
       if (files.stoppingAt === undefined) await mark(folder, 'stopping')
-      const asked = await readUnit(folder)
+      const asked = readUnit(folder)
       if (asked !== undefined) await this.#units.goOnStopping(name, asked)
     })
   }
@@ -79,12 +79,12 @@ export class ProcessScheduler implements SchedulerAdapter {
   async remove(name: string, signal: AbortSignal): Promise<void> {
     await this.#call(signal, async () => {
       const folder = this.#units.folder(name)
-      const files = await this.#units.own(name)
+      const files = this.#units.own(name)
       if (files === undefined) return
       // Whatever shim has not claimed by now never will.
       await claimFor(folder, 'broken-off')
       refuseAborted(signal)
-      await this.#units.kill(name, (await readUnit(folder)) ?? files, signal)
+      await this.#units.kill(name, readUnit(folder) ?? files, signal)
       // A name that is no unit's: what a crash leaves undeleted is no unit any more.
       const trash = join(this.#at.units, '.trash', `${name}.${randomBytes(6).toString('hex')}`)
       await orAbsent(rename(folder, trash))
@@ -191,7 +191,7 @@ export class ProcessScheduler implements SchedulerAdapter {
     }
   }
 
-  async #call<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+  async #call<T>(signal: AbortSignal, body: () => T | Promise<T>): Promise<T> {
     refuseAborted(signal)
     refuseAborted(this.#closed.signal)
     try {

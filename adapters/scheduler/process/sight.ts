@@ -17,10 +17,9 @@ export async function sightOf(folder: string, files: UnitFiles, boot: string): P
   if (files.end !== undefined) return await ended(folder, files, files.end)
   const { claim } = files
   if (claim === undefined) return { phase: 'pending', message: 'its shim has not begun' }
-  if (claim.by === 'shim' && claim.boot === boot && (await isAlive(claim.shim)))
-    return { phase: 'running' }
+  if (claim.by === 'shim' && claim.boot === boot && isAlive(claim.shim)) return { phase: 'running' }
   // A shim writes its code and then dies: only what is read after its death is the last word.
-  const last = (await readUnit(folder)) ?? files
+  const last = readUnit(folder) ?? files
   if (last.end !== undefined) return await ended(folder, last, last.end)
   if (claim.by === 'nobody' && last.claim?.by === 'shim') return await sightOf(folder, last, boot)
   // What a dead shim left running. The search is the dear part, and rare.

@@ -54,9 +54,9 @@ export class UnitKeeper implements AsyncDisposable {
   }
 
   /** The files of a unit of this installation. */
-  async own(name: string): Promise<UnitFiles | undefined> {
+  own(name: string): UnitFiles | undefined {
     if (!UNIT_NAME.test(name)) return undefined
-    const files = await readUnit(this.folder(name))
+    const files = readUnit(this.folder(name))
     return files?.record.identity.installation === this.#at.installation ? files : undefined
   }
 
@@ -88,10 +88,10 @@ export class UnitKeeper implements AsyncDisposable {
   /** What is true of it now, after going on with what was begun. */
   async observe(name: string): Promise<Observation | undefined> {
     const folder = this.folder(name)
-    let files = await this.own(name)
+    let files = this.own(name)
     if (files === undefined) return undefined
     if (files.end === undefined && (await this.#carryOn(name, files)))
-      files = (await readUnit(folder)) ?? files
+      files = readUnit(folder) ?? files
     const sight = await sightOf(folder, files, this.#at.boot)
     if (sight.phase === 'running') this.#running.add(name)
     else this.#running.delete(name)
@@ -119,7 +119,7 @@ export class UnitKeeper implements AsyncDisposable {
     const { stopSignal, stopGraceMs } = files.record
     if (!files.signalled) {
       // A shim may have claimed since the files were read.
-      const now = (await readUnit(folder)) ?? files
+      const now = readUnit(folder) ?? files
       const living = await livingOf(folder, now, this.#at.boot)
       for (const pid of living) signalProcess(pid, stopSignal)
       await mark(folder, 'signalled')
@@ -133,7 +133,7 @@ export class UnitKeeper implements AsyncDisposable {
   async #kill(name: string): Promise<void> {
     try {
       const folder = this.folder(name)
-      const files = await this.own(name)
+      const files = this.own(name)
       if (files === undefined || files.end !== undefined) return
       await killUnit(folder, files, this.#at.boot, this.#closed.signal)
       this.changes.tell(name)
