@@ -58,6 +58,8 @@ function openAlone(file: string): DatabaseSync {
     database.exec('PRAGMA locking_mode = EXCLUSIVE')
     database.exec('PRAGMA journal_mode = WAL')
     database.exec('PRAGMA synchronous = FULL')
+    // What a savepoint may have to undo would else be written to a file in /var/tmp, page by page.
+    database.exec('PRAGMA temp_store = MEMORY')
     database.exec('BEGIN IMMEDIATE')
     database.exec('PRAGMA user_version = 1')
     database.exec('COMMIT')
