@@ -1,29 +1,9 @@
-import type { Options } from 'yargs'
 import { schedulerKinds } from '../app/scheduler-kinds.ts'
 import { findDaemonConfig, loadDaemonConfig } from '../config/daemon-config.ts'
 import { loadTaskTypes, type TaskTypes } from '../config/task-types.ts'
 import { ConfigError } from '../core/errors.ts'
+import type { FileArgs } from './file-options.ts'
 import type { SchedulerKind } from '../ports/scheduler-adapter.ts'
-
-/** What the commands take that read the files themselves. */
-export const FILE_OPTIONS = {
-  config: {
-    type: 'string',
-    requiresArg: true,
-    describe:
-      'The daemon’s file (else LONGHAUL_CONFIG, ./config/longhaul.yml, /etc/longhaul/longhaul.yml)',
-  },
-  scheduler: {
-    type: 'string',
-    requiresArg: true,
-    describe: 'For this kind of scheduler (else the one that the file names)',
-  },
-} as const satisfies Record<string, Options>
-
-export interface FileArgs {
-  readonly config: string | undefined
-  readonly scheduler: string | undefined
-}
 
 export interface Definitions {
   /** The daemon's file. */

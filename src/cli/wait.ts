@@ -90,10 +90,10 @@ export async function runAndWait(
         break
       case 'event': {
         const { name, message } = item.event
-        if (message['taskId'] !== task?.id) break
-        const steps = progress?.event(name, message) ?? []
-        for (const step of steps) tell.step(step)
-        if (steps.some(({ kind }) => isEnd(kind))) lookAfterMs = 0
+        if (task === undefined || message['taskId'] !== task.id) break
+        // Of an end the task itself knows all, also what no event has told.
+        if (END_EVENTS.has(name)) lookAfterMs = 0
+        else for (const step of progress?.event(name, message) ?? []) tell.step(step)
         break
       }
     }
@@ -105,9 +105,9 @@ export async function runAndWait(
   }
 }
 
-function isEnd(kind: Step['kind']): boolean {
-  return kind === 'succeeded' || kind === 'failed' || kind === 'cancelled'
-}
+const END_EVENTS = new Set(
+  ['succeeded', 'failed', 'cancelled'].map((end) => `longhaul/task-${end}`),
+)
 
 function stuckWords({ id, stuck }: WireTask): string {
   return `The task is stuck: ${stuck?.reason ?? ''}. Once the cause is gone: longhaul task redrive ${id}`

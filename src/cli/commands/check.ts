@@ -1,8 +1,9 @@
 import type { CommandModule } from 'yargs'
 import { ConfigError } from '../../core/errors.ts'
 import { JSON_OPTION, printJson } from '../client-command.ts'
-import { type Definitions, FILE_OPTIONS, type FileArgs, loadDefinitions } from '../definitions.ts'
+import type { Definitions } from '../definitions.ts'
 import { EXIT } from '../exit-code.ts'
+import { FILE_OPTIONS, type FileArgs } from '../file-options.ts'
 import { processScreen } from '../terminal/process-screen.ts'
 import type { Screen } from '../terminal/screen.ts'
 
@@ -17,6 +18,8 @@ export const checkCommand: CommandModule<object, Args> = {
   async handler(args) {
     using screen = processScreen()
     try {
+      // Schemas and schedulers are loaded only where they are needed: most commands are clients.
+      const { loadDefinitions } = await import('../definitions.ts')
       const definitions = await loadDefinitions(args, process.env, process.cwd())
       if (args.json) printJson(screen, { ok: true, ...summaryOf(definitions), issues: [] })
       else printSummary(screen, definitions)

@@ -17,8 +17,8 @@ const NEWLINE = 0x0a
 
 interface Args extends ConnectionArgs, TaskArgs {
   readonly attempt: number | undefined
-  readonly follow: boolean
-  readonly json: boolean
+  readonly follow: boolean | undefined
+  readonly json: boolean | undefined
 }
 
 export const taskLogsCommand: CommandModule<object, Args> = {
@@ -36,15 +36,15 @@ export const taskLogsCommand: CommandModule<object, Args> = {
       follow: {
         alias: 'f',
         type: 'boolean',
-        default: false,
         describe: 'Go on until the attempt is over',
       },
-      json: { ...JSON_OPTION, conflicts: 'follow' },
+      // Without a default: with one, yargs takes it for given.
+      json: { type: 'boolean', conflicts: 'follow', describe: JSON_OPTION.describe },
       ...CONNECTION_OPTIONS,
     }),
   handler: (args) =>
     withDaemon(args, async (client, screen) => {
-      const { follow, json } = args
+      const { follow = false, json = false } = args
       const attempt = args.attempt ?? (await latestAttempt(client, args.task, follow))
       const { signal } = new AbortController()
       const chunks = await client.logs(args.task, attempt, { follow, signal })

@@ -25,7 +25,7 @@ export function refusal(
 ): Refused | Unavailable {
   const problem = problemIn(answer.body)
   if (problem !== undefined) {
-    const words = [problem.detail, ...mistakes(problem)].join('\n')
+    const words = wordsOf(problem)
     const more = answer.status === 401 ? `\n${tokenHint(connection)}` : ''
     return new Refused(answer.status, problem.code, `${words}${more}`)
   }
@@ -55,10 +55,17 @@ function isProblem(value: unknown): value is Problem {
   )
 }
 
-function mistakes({ detail, errors = [] }: Problem): string[] {
-  return errors
-    .filter(({ message }) => message !== detail)
-    .map(({ pointer, message }) => `  ${pointer === '' ? '(the whole)' : pointer}: ${message}`)
+function wordsOf({ code, detail, errors = [] }: Problem): string {
+  const [first] = errors
+  if (first === undefined) return detail
+  if (errors.length === 1 && first.pointer === '') return first.message
+  const mistakes = errors.map(({ pointer, message }) => mistakeLine(pointer, message))
+  return [code === 'invalid' ? 'this cannot be taken as it is:' : detail, ...mistakes].join('\n')
+}
+
+/** A mistake below the line that says whose it is; the pointer leads to where it is. */
+export function mistakeLine(pointer: string, message: string): string {
+  return `  ${pointer === '' ? '(the whole)' : pointer}: ${message}`
 }
 
 function tokenHint({ tokenFile }: Connection): string {

@@ -47,7 +47,8 @@ export function createScreen(
   let timer: NodeJS.Timeout | undefined
   let shown = false
 
-  const columns = () => stdout.columns ?? 80
+  // A terminal that does not know its size says 0.
+  const columns = () => (stdout.columns === undefined || stdout.columns === 0 ? 80 : stdout.columns)
   const clear = () => {
     if (shown) stdout.write('\r\u001b[2K')
     shown = false

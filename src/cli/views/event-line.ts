@@ -39,12 +39,12 @@ function wordsOf(screen: Screen, name: string, message: JsonObject): string {
     ...(typeof node === 'string' && name !== 'longhaul/task-exited' ? [`on ${node}`] : []),
     ...(isJsonObject(exit) ? [exitWords(exit as unknown as WireExit)] : []),
     ...(typeof dueAt === 'string' ? [`next ${screen.when(dueAt)}`] : []),
-    ...(typeof rule === 'string' ? [`(${rule})`] : []),
     ...(typeof by === 'string' ? [`by ${by}`] : []),
     ...(typeof reason === 'string' ? [reason] : []),
     ...(Array.isArray(errors) ? [mistakes(errors)] : []),
   ]
-  return oneLine(parts.join(', '))
+  const why = typeof rule === 'string' ? `; ${rule}` : ''
+  return oneLine(`${parts.join(', ')}${why}`.replace(/^; /, ''))
 }
 
 function mistakes(errors: readonly unknown[]): string {

@@ -135,8 +135,10 @@ export function stepWords(step: Step, when: (iso: string) => string): string {
     }
     case 'succeeded':
       return `succeeded${because(step.rule)}`
-    case 'failed':
-      return `failed: ${exit === undefined ? 'no more is known' : exitWords(exit)}${because(step.rule)}`
+    case 'failed': {
+      const words = exit === undefined ? 'failed' : exitWords(exit)
+      return `${words.startsWith('failed') ? words : `failed: ${words}`}${because(step.rule)}`
+    }
     case 'cancelled': {
       const by = step.by === undefined ? '' : ` by ${oneLine(step.by)}`
       const reason = step.reason === undefined ? '' : `: ${oneLine(step.reason)}`
@@ -146,5 +148,5 @@ export function stepWords(step: Step, when: (iso: string) => string): string {
 }
 
 function because(rule: string | undefined): string {
-  return rule === undefined ? '' : ` (${oneLine(rule)})`
+  return rule === undefined ? '' : `; ${oneLine(rule)}`
 }
