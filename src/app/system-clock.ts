@@ -1,16 +1,23 @@
-import { setTimeout as timer } from 'node:timers/promises'
 import type { Clock } from '../ports/clock.ts'
 
 /** The machine's clocks. */
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
-  async sleep(ms, signal) {
-    try {
-      await timer(ms, undefined, signal === undefined ? {} : { signal })
-    } catch (error) {
-      // Being woken by the signal is how a sleep may end; nothing else makes a timer fail.
-      if (signal?.aborted !== true) throw error
-    }
-  },
+  // Not the timer of `node:timers/promises`: being woken is how most sleeps end, and that one makes an
+  // error, with its stack, of each.
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) {
+        resolve()
+        return
+      }
+      const end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = setTimeout(end, ms)
+      signal?.addEventListener('abort', end)
+    }),
 }

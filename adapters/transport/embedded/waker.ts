@@ -12,7 +12,8 @@ export class Waker {
 
   wake(): void {
     this.#woken = true
-    this.#sleeping?.abort()
+    // A reason, because an abort without one makes an error with a stack.
+    this.#sleeping?.abort('woken')
   }
 
   async sleep(ms: number): Promise<void> {
