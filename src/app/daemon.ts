@@ -1,4 +1,4 @@
-import type { BusInstance } from '@node-ts/bus-core'
+import { type BusInstance, BusState } from '@node-ts/bus-core'
 import { Unavailable } from '../core/errors.ts'
 import { Bell } from '../engine/bell.ts'
 import { createBus, OWN_NAMES } from '../engine/bus.ts'
@@ -65,7 +65,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const commands = createCommands({ ...common, intake, control })
 
   const bus = await createBus({ ...common, transport, commands, decider, meter })
-  started.defer(() => bus.dispose())
+  started.defer(() => disposeBus(bus, transport))
   const subscribe = () => transport.subscribe(handledNames(taskTypes))
   await subscribe()
   started.defer(taskTypes.onChange(subscribe))
@@ -104,27 +104,30 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     logger.error('lead.refused', { reason: parts.mayNotLead })
   }
   await bus.start()
-  started.defer(() => stopBus(bus, clock, logger))
+  const doors = new Doors()
+  started.use(doors)
+  doors.close.push(() => stopBus(bus, clock, logger))
 
-  const http = started.use(
-    await startHttp({
-      ...common,
-      listen: parts.listen,
-      ...(parts.token !== undefined && { token: parts.token }),
-      inputLimitBytes: parts.limits.inputBytes,
-      intake,
-      control,
-      events: store.events,
-      onEvents: (listener) => store.onWrite('events', listener),
-      warnings: (type) => schedulerKind.warnings(type),
-      transport,
-      handles: (name) => handledNames(taskTypes).includes(name),
-      scheduler,
-      ready: () => readiness(parts),
-      metrics,
-      version: parts.version,
-    }),
-  )
+  const http = await startHttp({
+    ...common,
+    listen: parts.listen,
+    ...(parts.token !== undefined && { token: parts.token }),
+    inputLimitBytes: parts.limits.inputBytes,
+    intake,
+    control,
+    events: store.events,
+    onEvents: (listener) => store.onWrite('events', listener),
+    warnings: (type) => schedulerKind.warnings(type),
+    transport,
+    handles: (name) => handledNames(taskTypes).includes(name),
+    scheduler,
+    ready: () => readiness(parts),
+    metrics,
+    version: parts.version,
+  })
+  doors.close.push(async () => {
+    await http[Symbol.asyncDispose]()
+  })
   const stack = started.move()
   return { address: http.address, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
@@ -167,6 +170,21 @@ function inBackground(run: (signal: AbortSignal) => Promise<void>): AsyncDisposa
       await running
     },
   }
+}
+
+/** What lets work in: closed side by side, for each may take its time. */
+class Doors implements AsyncDisposable {
+  readonly close: (() => Promise<void>)[] = []
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.close.map((close) => close()))
+  }
+}
+
+/** bus-core refuses to dispose of a bus whose handlers are not done; its transport is let go all the same. */
+async function disposeBus(bus: BusInstance, transport: MessageTransport): Promise<void> {
+  if (bus.state === BusState.Stopped) return bus.dispose()
+  await transport.disconnect?.()
+  await transport.dispose?.()
 }
 
 /** bus-core waits for its handlers without a limit; what is not finished by then comes again. */

@@ -39,7 +39,9 @@ export async function liveTaskTypes(
     byCommand: (name) => present.byCommand.get(name),
     all: () => present.all,
     reload() {
-      reloading = reloading.then(reloadOnce)
+      reloading = reloading.then(reloadOnce).catch((error: unknown) => {
+        logger.error('task-types.reload-failed', { error: errorMessage(error) })
+      })
       return reloading
     },
     onChange(listener) {

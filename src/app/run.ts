@@ -7,6 +7,7 @@ import { openParts } from './open-parts.ts'
 /** sysexits: what the process manager and the person are told. */
 const EXIT = { done: 0, failed: 1, configuration: 78 } as const
 
+const STOP_LIMIT_MS = 9_500
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
@@ -20,6 +21,11 @@ export async function runDaemon(options: {
 }): Promise<number> {
   const logger = createLogger(options.env, process.stderr.isTTY)
   const asked = stopSignal(logger)
+  // Before anything is read: an early SIGHUP must not end the process, and has nothing to read again yet.
+  let reload = (): void => undefined
+  process.on('SIGHUP', () => {
+    reload()
+  })
   try {
     await using parts = await openParts({ ...options, logger })
     {
@@ -29,10 +35,9 @@ export async function runDaemon(options: {
       const { installation } = parts.store
       const types = parts.taskTypes.all().length
       logger.info('daemon.started', { url, config: options.configFile, types, installation })
-      const reload = () => void parts.taskTypes.reload()
-      process.on('SIGHUP', reload)
+      reload = () => void parts.taskTypes.reload()
       await asked
-      process.off('SIGHUP', reload)
+      exitInTime(logger)
     }
     logger.info('daemon.stopped', {})
     return EXIT.done
@@ -44,6 +49,14 @@ export async function runDaemon(options: {
     logger.error('daemon.failed', { error: errorMessage(error), cause: causeOf(error) })
     return EXIT.failed
   }
+}
+
+/** Whatever hangs while stopping must not outlast the 10 s that a process manager waits: all is in the store. */
+function exitInTime(logger: Logger): void {
+  setTimeout(() => {
+    logger.warn('daemon.unfinished', { afterMs: STOP_LIMIT_MS })
+    process.exit(EXIT.done)
+  }, STOP_LIMIT_MS).unref()
 }
 
 function causeOf(error: unknown): string | undefined {

@@ -242,7 +242,7 @@ export function exitRecorded(
     attempt: {
       ...rest,
       state: 'exited',
-      ...(ranUnseen && { startedAt: now }),
+      ...(ranUnseen && { startedAt: exit.at < now ? exit.at : now }),
       ...(node !== undefined && { node }),
       callFailures: 0,
       exit,

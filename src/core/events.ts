@@ -120,6 +120,8 @@ function wireAttemptsOfRun(record: TaskRecord): WireAttempt[] {
 
 /** What a refused command's sender is told. `commandId` is the command's message id. */
 export function rejectedEvent(rejection: {
+  /** Its own: a command that is rejected anew for another reason is told so anew. */
+  readonly eventId: string
   readonly commandId: string
   readonly errors: readonly ErrorDetail[]
   readonly at: Date
@@ -127,8 +129,7 @@ export function rejectedEvent(rejection: {
   readonly correlationId?: string
   readonly stickyAttributes: StickyAttributes
 }): EventDraft {
-  const { commandId, errors, at, run, correlationId, stickyAttributes } = rejection
-  const eventId = `${commandId}.rejected`
+  const { eventId, commandId, errors, at, run, correlationId, stickyAttributes } = rejection
   const body: EventBody<'longhaul/task-rejected'> = {
     eventId,
     at: at.toISOString(),

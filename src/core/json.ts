@@ -21,6 +21,19 @@ export function canonicalJson(value: Json): string {
   return `{${members.join(',')}}`
 }
 
+/** Whether arrays and objects stand in each other more than `levels` deep; does not recurse itself. */
+export function nestedDeeperThan(value: Json, levels: number): boolean {
+  let layer: readonly Json[] = [value]
+  for (let depth = 0; depth <= levels; depth += 1) {
+    layer = layer.flatMap((item): readonly Json[] => {
+      if (Array.isArray(item)) return item as readonly Json[]
+      return isJsonObject(item) ? Object.values(item) : []
+    })
+    if (layer.length === 0) return false
+  }
+  return true
+}
+
 /** The value a JSON Pointer (RFC 6901) names, or undefined where there is none. */
 export function atPointer(value: Json, pointer: string): Json | undefined {
   if (pointer === '') return value

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import Type, { type TObject } from 'typebox'
 import { Value } from 'typebox/value'
 import { rejectedEvent } from '../core/events.ts'
@@ -60,8 +60,11 @@ export function createCommands(deps: {
     errors: readonly ErrorDetail[],
     run = 1,
   ): Promise<void> {
+    const commandId = command.messageId === '' ? `unidentified-${randomUUID()}` : command.messageId
+    const why = createHash('sha256').update(JSON.stringify(errors)).digest('hex').slice(0, 16)
     const event = rejectedEvent({
-      commandId: command.messageId === '' ? `unidentified-${randomUUID()}` : command.messageId,
+      eventId: `${commandId}.rejected.${why}`,
+      commandId,
       errors,
       at: clock.now(),
       run,

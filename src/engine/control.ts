@@ -1,3 +1,5 @@
+import { change } from '../core/attempts.ts'
+import type { Policy } from '../core/dues.ts'
 import { cancel, redrive, unstick } from '../core/lifecycle.ts'
 import type { TaskRecord } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -50,15 +52,26 @@ export function createControl(deps: {
     const result = cancel(record, policy, words, wish.commandId, clock.now())
     switch (result.kind) {
       case 'requested':
-        return { kind: 'already', record }
+        return alreadySo(wish, record, policy)
       case 'ended': {
-        if (result.state === 'cancelled') return { kind: 'already', record }
+        if (result.state === 'cancelled') return alreadySo(wish, record, policy)
         const message = `the task has ended: it is ${result.state}`
         return { kind: 'refused', code: 'ended', message, record }
       }
       case 'change':
         return outcome(await transitions.apply(result.change), wish.taskId)
     }
+  }
+
+  /** Nothing to do, now or when the command comes again: its id is kept, for the next run to come. */
+  async function alreadySo(
+    { commandId }: Wish,
+    record: TaskRecord,
+    policy: Policy,
+  ): Promise<ControlResult | 'stale'> {
+    if (commandId === undefined) return { kind: 'already', record }
+    const result = await transitions.apply(change(record, policy, { commandId }))
+    return result === 'stale' ? 'stale' : { kind: 'already', record }
   }
 
   async function redriveOnce(wish: Wish, record: TaskRecord): Promise<ControlResult | 'stale'> {

@@ -50,9 +50,24 @@ export function createDefinitions(
     }
   }
 
+  /** What can be read of it with the missing variables empty: names and times seldom hold any. */
+  async function guess(hash: string): Promise<Policy> {
+    const definition = await tasks.definition(hash)
+    if (definition === undefined) return FALLBACK_POLICY
+    const filled = new Proxy(environment, {
+      get: (variables, name) => (typeof name === 'string' ? (variables[name] ?? '') : undefined),
+    })
+    try {
+      return compileTaskType(definition, filled)
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      return FALLBACK_POLICY
+    }
+  }
+
   return {
     type,
-    policy: async (hash) => (await readable(hash)) ?? FALLBACK_POLICY,
+    policy: async (hash) => (await readable(hash)) ?? (await guess(hash)),
     limit: async (hash) => (await readable(hash))?.concurrency?.limit,
   }
 }

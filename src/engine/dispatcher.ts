@@ -58,17 +58,19 @@ export async function runDispatcher(deps: {
   }
 
   /** Starts what may start; true where another pass may start more. */
-  async function pass(blocked: Map<string, GroupId>): Promise<boolean> {
+  async function pass(now: Date, blocked: Map<string, GroupId>): Promise<boolean> {
     const counts = new Counts(await tasks.inFlight())
     const free = Math.min(BATCH, limitInFlight - counts.total)
     if (free <= 0) return false
     for (const group of counts.groups()) {
       if (counts.of(group) >= (await limitOf(group))) blocked.set(keyOf(group), group)
     }
-    const records = await tasks.startable(clock.now(), [...blocked.values()], free)
+    const records = await tasks.startable(now, [...blocked.values()], free)
     const begun: Promise<boolean>[] = []
     let newlyBlocked = false
     for (const record of records) {
+      // Its deadline has passed: the reconciler ends it, and no attempt is spent on it.
+      if (record.task.deadlineAt !== undefined && record.task.deadlineAt <= now) continue
       const group = { type: record.task.type, key: record.task.concurrencyKey }
       if (counts.of(group) >= (await limitOf(group, record))) {
         newlyBlocked ||= !blocked.has(keyOf(group))
@@ -86,10 +88,11 @@ export async function runDispatcher(deps: {
     try {
       await drift.check()
       const blocked = new Map<string, GroupId>()
-      while (!aborted(signal) && (await pass(blocked)));
+      // One time for what may start and for what comes next: between two, a start would be overlooked.
       const now = clock.now()
+      while (!aborted(signal) && (await pass(now, blocked)));
       const next = await tasks.nextStart(now)
-      const wait = next === undefined ? Infinity : next.getTime() - now.getTime()
+      const wait = next === undefined ? Infinity : next.getTime() - clock.now().getTime()
       await bell.wait(clock, Math.max(wait, 1), signal)
     } catch (error) {
       if (error instanceof LeaseLost) throw error

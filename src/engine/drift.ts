@@ -19,7 +19,8 @@ export function createDrift(deps: {
   readonly shift: (ms: number) => Promise<void>
 }): Drift {
   const { clock, logger, shift } = deps
-  const offset = (): number => clock.now().getTime() - clock.monotonicMs()
+  // Whole milliseconds: the store keeps nothing finer.
+  const offset = (): number => Math.round(clock.now().getTime() - clock.monotonicMs())
   let known = offset()
   let shifting: Promise<void> | undefined
 

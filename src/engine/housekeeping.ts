@@ -41,9 +41,10 @@ export async function runHousekeeping(deps: {
   }
 
   async function releaseOverKept(): Promise<number> {
-    const records = await tasks.overKept(KEPT_UNITS, BATCH)
+    const records = await tasks.overKept(KEPT_UNITS, clock.now(), BATCH)
+    let released = 0
     for (const { task } of records) {
-      await transitions.change(
+      const result = await transitions.change(
         task.id,
         async (record) => {
           const kept = record.attempts.find(
@@ -56,8 +57,10 @@ export async function runHousekeeping(deps: {
         },
         lease,
       )
+      if (result === 'applied') released += 1
     }
-    return records.length
+    // What was changed, not what was found: a batch in which nothing is must be the last.
+    return released
   }
 
   while (!signal.aborted) {

@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { PRIORITY } from '../core/admit.ts'
 import type { EventDraft } from '../core/change.ts'
 import { acceptedEvents, outcomeEvents } from '../core/events.ts'
-import { atPointer, canonicalJson, type JsonObject } from '../core/json.ts'
+import { atPointer, canonicalJson, type JsonObject, nestedDeeperThan } from '../core/json.ts'
 import { type Command, newTask } from '../core/lifecycle.ts'
 import type { ErrorDetail } from '../core/messages.ts'
 import type { TaskRecord } from '../core/task.ts'
@@ -14,6 +14,8 @@ import { logEvent } from './transitions.ts'
 
 /** Linux refuses a longer string in an environment (MAX_ARG_STRLEN), its name and NUL included. */
 const LONGEST_ENVIRONMENT_STRING = 131_072
+/** Beyond it JSON's own recursion, here and in the programs, comes to its end. */
+const DEEPEST_INPUT = 200
 
 export interface RunRequest {
   readonly loaded: LoadedTaskType
@@ -57,6 +59,11 @@ export function createIntake(deps: {
   return {
     async runTask(request) {
       const { loaded, input, command, priority, notBefore, mistakes = [] } = request
+      if (nestedDeeperThan(input, DEEPEST_INPUT)) {
+        const message = `the input is nested deeper than ${DEEPEST_INPUT} levels`
+        const errors = [{ code: 'input-too-deep', pointer: '', message }]
+        return { kind: 'rejected', code: 'invalid', errors }
+      }
       const size = Buffer.byteLength(JSON.stringify(input))
       const tooLarge = tooLargeError(size, inputLimitBytes)
       if (tooLarge) return { kind: 'rejected', code: 'too-large', errors: [tooLarge] }
@@ -82,22 +89,21 @@ export function createIntake(deps: {
         for (const event of events) logEvent(logger, event.name, event.message)
         return { kind: 'accepted', record }
       }
-      // Without an id of its own a message cannot be told from a repeat.
-      if (command.messageId !== '' && record.task.acceptedBy === command.messageId) {
-        return { kind: 'known', record, redelivered: true }
-      }
       if (canonicalJson(record.task.input) !== canonicalJson(input)) {
         const message = `the id ${record.task.id} is known with another input: use another id`
         return { kind: 'conflict', record, errors: [{ code: 'id-conflict', pointer: '', message }] }
       }
-      return { kind: 'known', record, redelivered: false }
+      // Without an id of its own a message cannot be told from a repeat.
+      const redelivered = command.messageId !== '' && record.task.acceptedBy === command.messageId
+      return { kind: 'known', record, redelivered }
     },
   }
 }
 
 /**
  * What a repeated command is told: that the task is accepted, or how it ended. The id is made of both
- * commands' ids, so that a repeat which is delivered again is answered once.
+ * commands' ids and of what is told, so that a repeat which is delivered again is answered once, and
+ * hears the outcome all the same if it first heard of the acceptance.
  */
 export function answerToRepeat(
   { task, attempts }: TaskRecord,
@@ -110,13 +116,20 @@ export function answerToRepeat(
     task.outcome === undefined
       ? acceptedEvents(task, { eventNames }, now)
       : outcomeEvents(record, { eventNames })
-  const eventId = createHash('sha256')
-    .update(`${task.acceptedBy}\n${repeat.messageId}`)
-    .digest('hex')
+  // Without a message id nothing tells one repeat from the next: each is answered.
+  const repeatId = repeat.messageId === '' ? randomUUID() : repeat.messageId
+  const answerId = (original: string): string => {
+    const what = original.slice(task.uid.length)
+    return createHash('sha256').update(`${task.acceptedBy}\n${repeatId}\n${what}`).digest('hex')
+  }
   return events.map(({ correlationId: _, ...event }) => ({
     ...event,
-    eventId,
-    message: { ...event.message, eventId, repeatOf: event.eventId },
+    eventId: answerId(event.eventId),
+    message: {
+      ...event.message,
+      eventId: answerId(event.eventId),
+      repeatOf: event.eventId,
+    },
     ...(repeat.correlationId !== undefined && { correlationId: repeat.correlationId }),
     attributes: repeat.attributes,
     stickyAttributes: repeat.stickyAttributes,
@@ -167,12 +180,15 @@ function checkedId(
     (typeof id === 'string' || Number.isSafeInteger(id)) &&
     text.length >= 1 &&
     text.length <= 200 &&
+    // Dot segments cannot be addressed over HTTP: every client takes them out of the path.
+    text !== '.' &&
+    text !== '..' &&
     // eslint-disable-next-line no-control-regex -- control characters are what is refused
     !/[\u0000-\u001f\u007f-\u009f]/.test(text) &&
     text.isWellFormed()
   if (fits) return { id: text }
   const message =
-    'an id is a string or an integer of 1 to 200 characters without control characters'
+    'an id is a string or an integer of 1 to 200 characters without control characters, and not . or ..'
   return { error: { code: 'bad-id', pointer, message } }
 }
 

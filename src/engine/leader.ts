@@ -6,7 +6,7 @@ import type { Meter } from '../ports/meter.ts'
 import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { Store } from '../ports/store.ts'
 import { aborted } from './aborted.ts'
-import { Bell } from './bell.ts'
+import { Bell, LONGEST_SLEEP_MS } from './bell.ts'
 import type { Decider } from './decider.ts'
 import type { Definitions } from './definitions.ts'
 import { runDispatcher } from './dispatcher.ts'
@@ -33,6 +33,8 @@ export interface LeaderParts {
 }
 
 const RETRY_MS = 1_000
+/** How long what is due waits for the scheduler's first list. */
+const FIRST_LIST_MS = 10_000
 
 /**
  * Waits for the lead, runs the loops while it has it, gives it up, and waits again, until the signal is
@@ -80,10 +82,17 @@ async function lead(parts: LeaderParts, lease: Lease, stop: AbortSignal): Promis
     signal,
   }
   const reconciler = createReconciler({ ...common, bell: bells.tasks, look: bells.list.ring })
+  const listed = new AbortController()
+  const onListed = () => {
+    listed.abort()
+  }
+  // Nothing is started before the first list has been handled: it may show that a store restored from
+  // a backup is behind the scheduler. What needs no scheduler waits for it only so long.
+  const whenListed = (limitMs: number) => until(clock, listed.signal, signal, limitMs)
   const loops = [
-    runDispatcher({ ...common, reconciler, bell: bells.queue }),
-    reconciler.run(),
-    runWatcher({ ...common, reconciler, bell: bells.list }),
+    whenListed(Infinity).then(() => runDispatcher({ ...common, reconciler, bell: bells.queue })),
+    whenListed(FIRST_LIST_MS).then(() => reconciler.run()),
+    runWatcher({ ...common, reconciler, onListed, bell: bells.list }),
     runHousekeeping({ ...common, events: store.events }),
   ]
   try {
@@ -94,4 +103,17 @@ async function lead(parts: LeaderParts, lease: Lease, stop: AbortSignal): Promis
     for (const end of unsubscribe) end()
   }
   if (lease.lost.aborted) throw new LeaseLost()
+}
+
+/** Resolves when `wanted` is aborted, the signal is, or the time is over. */
+async function until(
+  clock: Clock,
+  wanted: AbortSignal,
+  signal: AbortSignal,
+  limitMs: number,
+): Promise<void> {
+  const either = AbortSignal.any([wanted, signal])
+  for (let leftMs = limitMs; leftMs > 0 && !either.aborted; leftMs -= LONGEST_SLEEP_MS) {
+    await clock.sleep(Math.min(leftMs, LONGEST_SLEEP_MS), either)
+  }
 }

@@ -58,9 +58,11 @@ export async function runPublisher(deps: {
     const seqs = (wanted: boolean) => batch.filter((_, i) => sent[i] === wanted).map((e) => e.seq)
     await events.markSent(seqs(true), clock.now())
     const unsent = seqs(false)
-    if (unsent.length === 0) return true
+    // Some that fail among others stay held, and come again when that is over; all of them: the
+    // transport is away.
+    if (unsent.length < batch.length) return true
     await events.giveBack(unsent)
-    throw new Error(`${unsent.length} of ${batch.length} events could not be published`)
+    throw new Error(`none of ${batch.length} events could be published`)
   }
 
   while (!signal.aborted) {

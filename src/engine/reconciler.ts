@@ -139,10 +139,9 @@ export function createReconciler(deps: {
   async function pass(): Promise<number> {
     await drift.check()
     const now = clock.now()
-    const records = await tasks.due(now, BATCH + queue.size)
-    const idle = records.filter(
-      ({ task }) => !queue.has(task.id) && (paused.get(task.id) ?? 0) <= clock.monotonicMs(),
-    )
+    for (const [taskId, until] of paused) if (until <= clock.monotonicMs()) paused.delete(taskId)
+    const records = await tasks.due(now, BATCH + queue.size + paused.size)
+    const idle = records.filter(({ task }) => !queue.has(task.id) && !paused.has(task.id))
     for (const { task } of idle.slice(0, MOST_AT_A_TIME - queue.size)) void settleDue(task.id)
     if (records.length > 0) return 1_000
     const next = await tasks.nextDue()

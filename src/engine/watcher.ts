@@ -27,6 +27,8 @@ export async function runWatcher(deps: {
   readonly scheduler: SchedulerAdapter
   readonly tasks: TaskStore
   readonly reconciler: Reconciler
+  /** Called whenever a list has been handled. */
+  readonly onListed: () => void
   /** Rung to have a list read soon. */
   readonly bell: Bell
   readonly clock: Clock
@@ -34,12 +36,17 @@ export async function runWatcher(deps: {
   readonly meter: Meter
   readonly signal: AbortSignal
 }): Promise<void> {
-  const { installation, scheduler, tasks, reconciler, bell, clock, logger, meter, signal } = deps
+  const { installation, scheduler, tasks, reconciler, onListed, bell } = deps
+  const { clock, logger, meter, signal } = deps
   /** What the latest list showed of each unit and was handled: the same again says nothing new. */
   let handled = new Map<string, string>()
+  /** What the stream has spoken of since the latest list began: the next list is news again. */
+  let touched = new Set<string>()
   const orphans = new Set<string>()
 
-  async function list(): Promise<void> {
+  /** False where something of it could not be handled. */
+  async function list(): Promise<boolean> {
+    touched = new Set()
     const listedAt = clock.now()
     const begun = clock.monotonicMs()
     const limited = AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)])
@@ -47,29 +54,36 @@ export async function runWatcher(deps: {
     meter.listed((clock.monotonicMs() - begun) / 1000)
     const live = new Map((await tasks.liveUnits()).map(({ unit, taskId }) => [unit, taskId]))
     const seen = new Map<string, string>()
-    const work: Promise<void>[] = []
+    const work: Promise<boolean>[] = []
     for (const observation of observations) {
       const { unit, phase } = observation
       const print = JSON.stringify(observation)
       const alive = phase === 'pending' || phase === 'running'
-      if (handled.get(unit) === print && (live.has(unit) || !alive)) {
+      // An end that the store does not know yet, and a life that it takes for over, are never old news.
+      if (handled.get(unit) === print && live.has(unit) === alive) {
         seen.set(unit, print)
       } else {
         const handle = async () => {
-          if (await see(observation, listedAt)) seen.set(unit, print)
+          const done = await see(observation, listedAt)
+          if (done) seen.set(unit, print)
+          return done
         }
         work.push(handle())
       }
       live.delete(unit)
     }
     for (const [unit, taskId] of live) {
-      work.push(reconciler.see(taskId, { unit, absence: { phase: 'absent', listedAt } }))
+      const absence = { phase: 'absent', listedAt } as const
+      work.push(reconciler.see(taskId, { unit, absence }).then(() => true))
     }
     const shown = new Set(observations.map(({ unit }) => unit))
     for (const unit of orphans) if (!shown.has(unit)) orphans.delete(unit)
-    await Promise.allSettled(work)
+    const results = await Promise.allSettled(work)
     meter.orphans(orphans.size)
+    for (const unit of touched) seen.delete(unit)
     handled = seen
+    onListed()
+    return results.every((result) => result.status === 'fulfilled' && result.value)
   }
 
   /** False where it could not be handled: it counts as new the next time. */
@@ -105,7 +119,13 @@ export async function runWatcher(deps: {
   async function consume(stream: AsyncIterable<Observation>): Promise<void> {
     const underWay = new Set<Promise<boolean>>()
     for await (const observation of stream) {
-      const work = see(observation)
+      touched.add(observation.unit)
+      handled.delete(observation.unit)
+      const work = see(observation).then((done) => {
+        // The stream does not say it again: a list does.
+        if (!done) bell.ring()
+        return done
+      })
       underWay.add(work)
       void work.finally(() => underWay.delete(work))
       if (underWay.size >= MOST_AT_A_TIME) await Promise.race(underWay)
@@ -113,11 +133,14 @@ export async function runWatcher(deps: {
     await Promise.all(underWay)
   }
 
-  async function listRepeatedly(watching: AbortSignal): Promise<void> {
+  /** Soon again where something could not be handled (the store is away): then no list is the last. */
+  async function listRepeatedly(watching: AbortSignal, whole: boolean): Promise<void> {
+    let failures = whole ? 0 : 1
     while (!watching.aborted) {
-      await bell.wait(clock, LONGEST_SLEEP_MS, watching)
+      const waitMs = failures === 0 ? LONGEST_SLEEP_MS : LIST_APART_MS * 2 ** Math.min(failures, 6)
+      await bell.wait(clock, waitMs, watching)
       if (aborted(watching)) return
-      await list()
+      failures = (await list()) ? 0 : failures + 1
       await clock.sleep(LIST_APART_MS, watching)
     }
   }
@@ -128,9 +151,9 @@ export async function runWatcher(deps: {
     const watching = AbortSignal.any([signal, ended.signal])
     try {
       const stream = await scheduler.watch(watching)
-      await list()
+      const whole = await list()
       meter.watching(true)
-      const both = [consume(stream), listRepeatedly(watching)]
+      const both = [consume(stream), listRepeatedly(watching, whole)]
       try {
         await Promise.race(both)
       } finally {

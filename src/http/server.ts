@@ -1,3 +1,4 @@
+import { parse as parseQueryString } from 'node:querystring'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import { errorMessage, Rejected, Unavailable } from '../core/errors.ts'
@@ -44,7 +45,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpServer> {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    routerOptions: { maxParamLength: LONGEST_PARAMETER, querystringParser: parseQuery },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _request, reply) => {
       void sendProblem(reply, problem(error.statusCode ?? 400, 'bad-request', error.message))
@@ -109,4 +110,10 @@ function guard(app: FastifyInstance, access: Access): void {
     const refusal = access(request, open === true)
     if (refusal !== undefined) await sendProblem(reply, refusal)
   })
+}
+
+/** A parameter that is there and empty (`?type=&state=`), as forms send it, says nothing. */
+function parseQuery(text: string): Record<string, unknown> {
+  const given = Object.entries(parseQueryString(text))
+  return Object.fromEntries(given.filter(([, value]) => value !== ''))
 }

@@ -63,8 +63,11 @@ export interface TaskStore {
   /** The earliest time after `now` at which a queued task becomes due. */
   nextStart(now: Date): Promise<Date | undefined>
 
-  /** Tasks that have kept (exited, unreleased) units beyond the newest `keep` of their type. */
-  overKept(keep: number, limit: number): Promise<readonly TaskRecord[]>
+  /**
+   * Tasks that have kept (exited, unreleased) units beyond the newest `keep` of their type, none of
+   * which is due for release anyway.
+   */
+  overKept(keep: number, now: Date, limit: number): Promise<readonly TaskRecord[]>
 
   /** Moves the dues of starts, attempts, lost nodes and backoffs; `notBefore` and `deadline` stay. */
   shiftDues(ms: number, lease: Lease): Promise<void>

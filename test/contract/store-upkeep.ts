@@ -12,7 +12,8 @@ export function upkeepContract(given: () => StoreCase): void {
     it('names the tasks with kept units beyond the newest of their type', async () => {
       const { store, clock } = given()
       for (let n = 1; n <= 4; n++) {
-        await startedTask(store, clock, String(n), {}, { state: 'exited', exitedAt: at(n) })
+        const kept = { state: 'exited', exitedAt: at(n), releaseAt: at(n + 100) } as const
+        await startedTask(store, clock, String(n), {}, kept)
       }
       await startedTask(store, clock, '1', { type: 'train' }, { state: 'exited', exitedAt: at(0) })
       await startedTask(
@@ -22,10 +23,11 @@ export function upkeepContract(given: () => StoreCase): void {
         {},
         { state: 'exited', exitedAt: at(9), releasedAt: at(9) },
       )
-      const ids = (await store.tasks.overKept(2, 10)).map(({ task }) => task.id)
+      const ids = (await store.tasks.overKept(2, at(50), 10)).map(({ task }) => task.id)
       assert.deepEqual(ids, ['encode/1', 'encode/2'])
-      assert.equal((await store.tasks.overKept(2, 1)).length, 1)
-      assert.deepEqual(await store.tasks.overKept(4, 10), [])
+      assert.equal((await store.tasks.overKept(2, at(50), 1)).length, 1)
+      assert.deepEqual(await store.tasks.overKept(4, at(50), 10), [])
+      assert.deepEqual(await store.tasks.overKept(2, at(1000), 10), [], 'all are due anyway')
     })
 
     it('shifts dues of starts, attempts, lost nodes and backoffs, not what was asked for', async () => {
@@ -45,7 +47,15 @@ export function upkeepContract(given: () => StoreCase): void {
         },
       )
       await store.tasks.apply(changeOf(live, {}, { wakeAt: at(1000) }))
-      await store.tasks.accept(newTask(clock, 'retry', { dueAt: at(1000) }), DEFINITION, [])
+      const retry = await startedTask(
+        store,
+        clock,
+        'retry',
+        {},
+        { state: 'exited', exitedAt: at(-20_000) },
+      )
+      await store.tasks.apply(changeOf(retry, { state: 'queued', dueAt: at(1000) }))
+      await store.tasks.accept(newTask(clock, 'new', { dueAt: at(0) }), DEFINITION, [])
       const notBefore = at(1000)
       await store.tasks.accept(
         newTask(clock, 'asked', { notBefore, dueAt: notBefore }),
@@ -67,17 +77,42 @@ export function upkeepContract(given: () => StoreCase): void {
       assert.deepEqual(await store.tasks.nextDue(), at(11_000))
       assert.deepEqual((await found(store, 'encode/retry')).task.dueAt, at(11_000))
       assert.deepEqual((await found(store, 'encode/asked')).task.dueAt, notBefore)
+      assert.deepEqual(
+        (await found(store, 'encode/new')).task.dueAt,
+        at(0),
+        'it is due by either time',
+      )
       assert.equal(await store.tasks.apply(changeOf(before, {})), 'stale')
       const due = await store.tasks.startable(at(5000), [], 10)
       assert.deepEqual(
         due.map(({ task }) => task.id),
-        ['encode/asked'],
+        ['encode/new', 'encode/asked'],
       )
 
       await store.tasks.shiftDues(45_000, lease)
       assert.deepEqual(await store.tasks.nextDue(), at(50_000), 'the deadline stays')
       await store.tasks.shiftDues(-55_000, lease)
-      assert.deepEqual((await found(store, 'encode/retry')).task.dueAt, at(1000))
+      assert.deepEqual(await store.tasks.nextDue(), at(-5_000))
+    })
+
+    it('brings the queue along when the clock is set back, but for what came after', async () => {
+      const { store, clock } = given()
+      await using lease = await lead()
+      const queued = async (id: string, exitedAt: Date) => {
+        const record = await startedTask(store, clock, id, {}, { state: 'exited', exitedAt })
+        await store.tasks.apply(changeOf(record, { state: 'queued', dueAt: at(60_000) }))
+      }
+      await queued('before', at(50_000))
+      await queued('after', at(-1_000))
+      await store.tasks.accept(newTask(clock, 'new-before', { dueAt: at(54_000) }), DEFINITION, [])
+      await store.tasks.accept(newTask(clock, 'new-after', { dueAt: at(0) }), DEFINITION, [])
+
+      await store.tasks.shiftDues(-55_000, lease)
+
+      const dues = ['before', 'after', 'new-before', 'new-after'].map(
+        async (id) => (await found(store, `encode/${id}`)).task.dueAt,
+      )
+      assert.deepEqual(await Promise.all(dues), [at(5_000), at(60_000), at(-1_000), at(0)])
     })
 
     it('purges what has ended, is told and is gone from the scheduler, and that alone', async () => {

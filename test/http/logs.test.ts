@@ -72,7 +72,7 @@ describe("an attempt's output over HTTP", () => {
       output.asked.map(({ options }) => options.tailBytes),
       [100, 16_384, 2_097_152],
     )
-    for (const tail of ['', '-1', '1g', 'all']) {
+    for (const tail of ['-1', '1g', 'all']) {
       assert.equal((await http.call('GET', `${path}?tail=${tail}`)).status, 422)
     }
   })

@@ -201,6 +201,8 @@ describe('tasks over HTTP', () => {
     await other.call('POST', '/v1/tasks', { type: 'encode', input: { videoId: 1 } })
     const ids = (body: Record<string, unknown>) =>
       (body['tasks'] as { id: string }[]).map(({ id }) => id)
+    const unfiltered = await other.call('GET', '/v1/tasks?type=&state=&limit=&cursor=')
+    assert.equal(ids(unfiltered.body).length, 4, 'an empty filter is none')
     const first = await other.call('GET', '/v1/tasks?limit=3')
     assert.deepEqual(ids(first.body), ['encode/1', 'export/3', 'export/2'])
     const cursor = first.body['next'] as string

@@ -18,8 +18,9 @@ export class ManualClock implements Clock {
     return new Date(this.#nowMs)
   }
 
+  /** With a fraction, as a real one has. */
   monotonicMs(): number {
-    return this.#nowMs
+    return this.#nowMs + 0.375
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

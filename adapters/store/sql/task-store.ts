@@ -94,16 +94,16 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
         return row && maybeTime(row, 'at')
       }),
 
-    overKept: (keep, limit) =>
+    overKept: (keep, now, limit) =>
       driver.read(() =>
         recordsOf(sql`SELECT task_id AS id FROM (
-            SELECT task_id, exited_at, ROW_NUMBER() OVER (
+            SELECT task_id, exited_at, release_at, ROW_NUMBER() OVER (
               PARTITION BY tasks.type ORDER BY exited_at DESC, task_id, number DESC
             ) AS place
             FROM attempts JOIN tasks ON tasks.id = attempts.task_id
             WHERE attempts.state = 'exited' AND released_at IS NULL
           ) AS kept
-          WHERE place > ${keep} GROUP BY task_id ORDER BY MIN(exited_at), task_id LIMIT ${limit}`),
+          WHERE place > ${keep} AND release_at > ${now.getTime()} GROUP BY task_id ORDER BY MIN(exited_at), task_id LIMIT ${limit}`),
       ),
 
     shiftDues: createShiftDues(driver, dialect, clock),

@@ -34,7 +34,7 @@ describe('the statements of the loops', () => {
     await tasks.startable(now, [], 10)
     await tasks.inFlight()
     await tasks.liveUnits()
-    await tasks.overKept(50, 10)
+    await tasks.overKept(50, now, 10)
     await tasks.shiftDues(-1, lease)
     await tasks.purge(now, 10, lease)
     await tasks.list({ limit: 10 })
