@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,8 +26,15 @@ export class SmallDisk implements AsyncDisposable {
     return new SmallDisk(path)
   }
 
-  /** Leaves no room for another block. */
-  fill(): void {
+  /** Leaves so much room, or not even for another block. */
+  fill(roomKilobytes = 0): void {
+    const spare = join(this.path, 'spare')
+    writeFileSync(spare, Buffer.alloc(roomKilobytes * 1024))
+    this.#fillUp()
+    rmSync(spare)
+  }
+
+  #fillUp(): void {
     const filler = openSync(join(this.path, 'filler'), 'a')
     try {
       const block = Buffer.alloc(4096)
