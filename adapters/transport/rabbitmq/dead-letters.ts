@@ -35,13 +35,19 @@ interface Parts {
 
 /**
  * The letters in `<queue>-dead-letter`. AMQP knows no looking: each call takes the window's letters
- * without acknowledging them and lets them fall back, so it costs their transfer. One looks at a time,
- * over all daemons, by an exclusive consumer.
+ * without acknowledging them and lets them fall back, so it costs their transfer. One looks at a time.
  */
 export function rabbitmqDeadLetters(parts: Parts): DeadLetters {
   const { service, publisher } = parts
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(act: (letters: readonly Taken[]) => Promise<T>): Promise<T> => {
+    const looking = last.then(() => look(parts, act))
+    // Who asked hears of its failure; the next one has its own.
+    last = looking.catch(() => undefined)
+    return looking
+  }
   const find = <T>(id: string, act: (found: Taken) => Promise<T>): Promise<T | undefined> =>
-    look(parts, async (letters) => {
+    inTurn(async (letters) => {
       const found = letters.find(({ message }) => letterId(message) === id)
       return found && act(found)
     })
@@ -53,7 +59,7 @@ export function rabbitmqDeadLetters(parts: Parts): DeadLetters {
   }
   return {
     async list({ limit, cursor }) {
-      const letters = (await look(parts, (taken) => Promise.resolve(taken)))
+      const letters = (await inTurn((taken) => Promise.resolve(taken)))
         .map(({ message }) => deadLetterOf(message))
         .sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1))
         .filter((letter) => cursor === undefined || placeOf(letter) < cursor)
@@ -93,26 +99,74 @@ async function look<T>(parts: Parts, act: (letters: readonly Taken[]) => Promise
   // Letters that came too often could not be written anew.
   if (!publisher.ready) throw new Unavailable('broker-unavailable', 'the broker takes no messages')
   return within(LIMIT_MS, clock, 'the dead letters were not there', async (signal) => {
-    for (;;) {
-      const channel = await connection.acquire({ emitErrorsFromChannel: true })
-      // What ends the channel ends a call on it as well, and is told there.
-      channel.on('error', () => undefined)
-      try {
-        const letters = await take(parts, channel, signal)
-        const result = await act(letters)
-        await writeAnew(parts, letters)
-        return result
-      } catch (error) {
-        if (error instanceof Unavailable || !(error instanceof AMQPError)) throw error
-        if (error.code !== 'ACCESS_REFUSED' || signal.aborted) {
-          throw new Unavailable('broker-unavailable', errorMessage(error), error)
-        }
-      } finally {
-        await channel.close()
-      }
-      await clock.sleep(BUSY_PAUSE_MS * (1 + Math.random()), signal)
+    try {
+      return await underLock(parts, signal, () =>
+        onChannel(connection, (channel) => lookOn(parts, channel, signal, act)),
+      )
+    } catch (error) {
+      if (!(error instanceof AMQPError)) throw error
+      throw new Unavailable('broker-unavailable', errorMessage(error), error)
     }
   })
+}
+
+async function lookOn<T>(
+  parts: Parts,
+  channel: Channel,
+  signal: AbortSignal,
+  act: (letters: readonly Taken[]) => Promise<T>,
+): Promise<T> {
+  const letters = await take(parts, channel, signal)
+  try {
+    const result = await act(letters)
+    await writeAnew(parts, letters)
+    return result
+  } finally {
+    // All that is not acknowledged, before the next look is let in.
+    if (channel.active) channel.basicNack({ deliveryTag: 0, multiple: true, requeue: true })
+  }
+}
+
+/**
+ * One connection looks at a time, over all daemons: a queue that is exclusive to its connection is the
+ * lock, and goes with it. (An exclusive consumer would be none: quorum queues let others in beside it.)
+ */
+async function underLock<T>(
+  { service, connection, clock }: Parts,
+  signal: AbortSignal,
+  run: () => Promise<T>,
+): Promise<T> {
+  const queue = `${deadLetterName(service.queue)}-look`
+  for (;;) {
+    try {
+      return await onChannel(connection, async (channel) => {
+        await channel.queueDeclare({ queue, exclusive: true, autoDelete: true })
+        try {
+          return await run()
+        } finally {
+          if (channel.active) await channel.queueDelete({ queue })
+        }
+      })
+    } catch (error) {
+      const locked = error instanceof AMQPError && error.code === 'RESOURCE_LOCKED'
+      if (!locked || signal.aborted) throw error
+    }
+    await clock.sleep(BUSY_PAUSE_MS * (1 + Math.random()), signal)
+  }
+}
+
+async function onChannel<T>(
+  connection: Connection,
+  run: (channel: Channel) => Promise<T>,
+): Promise<T> {
+  const channel = await connection.acquire({ emitErrorsFromChannel: true })
+  // What ends the channel ends a call on it as well, and is told there.
+  channel.on('error', () => undefined)
+  try {
+    return await run(channel)
+  } finally {
+    await channel.close()
+  }
 }
 
 async function take(
@@ -132,7 +186,7 @@ async function take(
   const declared = declaration(deadLetterQueue(service))
   const { messageCount } = await channel.queueDeclare(declared)
   await channel.basicQos({ prefetchCount: WINDOW })
-  const { consumerTag } = await channel.basicConsume({ queue, exclusive: true }, (message) => {
+  const { consumerTag } = await channel.basicConsume({ queue }, (message) => {
     arrivals += 1
     // What is beyond the window's bytes is not held on to, and falls back with the others.
     bytes += (message.body as Buffer).byteLength
