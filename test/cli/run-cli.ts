@@ -19,7 +19,11 @@ export class Cli implements AsyncDisposable {
   stderr = ''
 
   constructor(args: readonly string[], options: CliOptions = {}) {
-    const { LONGHAUL_URL: _, FORCE_COLOR: __, NO_COLOR: ___, ...env } = process.env
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(
+        ([name]) => !/^(LONGHAUL_|FORCE_COLOR|NO_COLOR)/.test(name),
+      ),
+    )
     const [command, ...rest]: [string, ...string[]] = options.terminal
       ? ['script', '-qec', [process.execPath, MAIN, ...args].map(quoted).join(' '), '/dev/null']
       : [process.execPath, MAIN, ...args]
