@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { skipUnless } from '../support/services.ts'
 import { until } from '../support/store.ts'
-import { Cli, runCli } from './run-cli.ts'
+import { Cli, runCli, TERMINAL } from './run-cli.ts'
 import {
   eventFrame,
   FAILED,
@@ -17,7 +17,7 @@ const ESC = '\u001b'
 
 describe('on a terminal', () => {
   before(function () {
-    const { error } = spawnSync('script', ['--version'])
+    const { error } = spawnSync(TERMINAL, ['--version'])
     skipUnless(this, 'pseudo-terminal', error === undefined, '`script` of util-linux is not here')
   })
 

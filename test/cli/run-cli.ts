@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** Debian's tool that gives a program a pseudo-terminal. */
+export const TERMINAL = 'script'
+
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
 export interface Ended {
@@ -25,7 +28,7 @@ export class Cli implements AsyncDisposable {
       ),
     )
     const [command, ...rest]: [string, ...string[]] = options.terminal
-      ? ['script', '-qec', [process.execPath, MAIN, ...args].map(quoted).join(' '), '/dev/null']
+      ? [TERMINAL, '-qec', [process.execPath, MAIN, ...args].map(quoted).join(' '), '/dev/null']
       : [process.execPath, MAIN, ...args]
     this.child = spawn(command, rest, {
       cwd: options.cwd ?? tmpdir(),
