@@ -1,14 +1,17 @@
 import { watch } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { errorMessage } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 
 /** Editors and deployments write a file in several steps; what is read between them is half a file. */
 const SETTLE_MS = 200
+/** Watches lose events, and see nothing of a folder that is put in another's place (a symlink turned round). */
+const LOOK_EVERY_MS = 5_000
 
 /**
- * Calls `onChange` when something in the folder has changed and nothing has for a moment. A hint:
- * where folders cannot be watched, or the folder itself is put in another's place (a symlink that is
- * turned round), it says nothing or only warns, and SIGHUP is the sure way.
+ * Calls `onChange` when something in the folder has changed and nothing has for a moment: at once where
+ * the folder can be watched, within seconds where it cannot or the watch has missed it.
  */
 export function watchTaskTypes(
   folder: string,
@@ -16,23 +19,47 @@ export function watchTaskTypes(
   logger: Logger,
 ): AsyncDisposable {
   let settling: NodeJS.Timeout | undefined
-  const stop = startWatching(
-    folder,
-    () => {
-      clearTimeout(settling)
-      settling = setTimeout(onChange, SETTLE_MS)
-    },
-    (error) => {
-      const remedy = 'send SIGHUP after an edit, or start the daemon again'
-      logger.warn('task-types.unwatched', { folder, error: errorMessage(error), remedy })
-    },
-  )
+  let seen: string | undefined
+  let looking: Promise<void> | undefined
+  const changed = () => {
+    clearTimeout(settling)
+    settling = setTimeout(onChange, SETTLE_MS)
+  }
+  const look = async () => {
+    const now = await appearance(folder)
+    if (seen !== undefined && seen !== now) changed()
+    seen = now
+  }
+  const stop = startWatching(folder, changed, (error) => {
+    const message = errorMessage(error)
+    logger.warn('task-types.unwatched', { folder, error: message, lookEveryMs: LOOK_EVERY_MS })
+  })
+  looking = look()
+  const timer = setInterval(() => {
+    looking = look()
+  }, LOOK_EVERY_MS).unref()
   return {
-    [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
       stop()
+      await looking
       clearTimeout(settling)
-      return Promise.resolve()
     },
+  }
+}
+
+/** Names, sizes and times of what is in the folder: cheap to have, and different after every edit. */
+async function appearance(folder: string): Promise<string> {
+  try {
+    const names = (await readdir(folder)).sort()
+    const files = names.map(async (name) => {
+      const { ino, size, mtimeMs } = await stat(join(folder, name))
+      return `${name} ${ino} ${size} ${mtimeMs}`
+    })
+    return (await Promise.all(files)).join('\n')
+  } catch (error) {
+    // Whoever reads the files is told why they cannot be read; here it is only another appearance.
+    return errorMessage(error)
   }
 }
 

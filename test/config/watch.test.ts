@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { watchTaskTypes } from '../../src/config/watch.ts'
 import type { Logger } from '../../src/ports/logger.ts'
@@ -65,6 +65,19 @@ describe('watching the task types', () => {
     for (let i = 0; i < 20; i++) await writeFile(join(folder.path, `${i}.yml`), '')
     await changes.reach(1)
     assert.ok(changes.calls() < 20)
+  })
+
+  it('sees that another folder was put in its place, as deployments do it', async () => {
+    await using first = await folderOf({ 'a.yml': '1' })
+    await using second = await folderOf({ 'a.yml': '22' })
+    await using folder = await folderOf({})
+    const link = join(folder.path, 'tasks')
+    await symlink(first.path, link)
+    const changes = counted()
+    await using _ = watchTaskTypes(link, changes.call, listening())
+    await symlink(second.path, `${link}.new`)
+    await rename(`${link}.new`, link)
+    await changes.reach(1)
   })
 
   it('warns where a folder cannot be watched, and the daemon lives on', async () => {
