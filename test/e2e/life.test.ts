@@ -74,7 +74,7 @@ describe('the life of a daemon', function () {
     await daemon.logged(({ msg }) => msg === 'store.migrated', 'it has begun to start')
     daemon.signal('SIGTERM')
     assert.ok(['started', 0].includes(await starting))
-    assert.equal(await daemon.end(), 0)
+    assert.equal(await daemon.exited(), 0)
     assert.equal(await daemon.start(), 'started')
     await daemon.touch('gate')
     await daemon.run('held', '1')

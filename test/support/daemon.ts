@@ -139,6 +139,12 @@ export class Installation implements AsyncDisposable {
     this.#daemon?.kill(signal)
   }
 
+  /** Waits until it is gone by itself, and gives the exit code (or -1 after a killing signal). */
+  async exited(): Promise<number> {
+    await until(() => !this.running, 'the daemon exits', 15_000)
+    return this.#daemon?.exitCode ?? -1
+  }
+
   /** Sends the signal and gives the exit code (or -1 after a killing one) once it is gone. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     const daemon = this.#daemon
