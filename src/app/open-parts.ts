@@ -1,16 +1,18 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openProcessScheduler } from '../../adapters/scheduler/process/open.ts'
-import { openSqliteStore } from '../../adapters/store/sqlite/open.ts'
-import { EmbeddedTransport } from '../../adapters/transport/embedded/transport.ts'
 import { type DaemonConfig, loadDaemonConfig } from '../config/daemon-config.ts'
 import { loadTaskTypes } from '../config/task-types.ts'
 import { watchTaskTypes } from '../config/watch.ts'
 import { ConfigError, errorMessage } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { SchedulerKind } from '../ports/scheduler-adapter.ts'
 import type { Store } from '../ports/store.ts'
 import type { DaemonParts } from './daemon.ts'
 import { liveTaskTypes } from './live-task-types.ts'
+import { openStore } from './open-store.ts'
+import { openTransport } from './open-transport.ts'
+import { readSecret } from './read-secret.ts'
 import { schedulerKinds } from './scheduler-kinds.ts'
 import { systemClock } from './system-clock.ts'
 
@@ -30,19 +32,17 @@ export async function openParts(options: {
   const { configFile, env, version, logger } = options
   await using opened = new AsyncDisposableStack()
   const config = await loadDaemonConfig(configFile)
-  const schedulerKind = builtIn(config, configFile)
+  const schedulerKind = schedulerKindOf(config)
   const load = async () => [
     ...(
       await loadTaskTypes(config.tasks, env, { imageRequired: config.scheduler.kind !== 'process' })
     ).types.values(),
   ]
   const taskTypes = await liveTaskTypes(load, logger)
-  const token = await readToken(config, configFile)
+  const token = await readSecret(configFile, 'http.token_file', config.http.tokenFile)
   const clock = systemClock
   await makeDataFolder(config.data, configFile)
-  const store = opened.use(
-    await openSqliteStore({ file: join(config.data, 'longhaul.db'), clock, logger }),
-  )
+  const store = opened.use(await openStore(config, { clock, logger }))
   const scheduler = opened.use(
     await openProcessScheduler({
       directory: config.data,
@@ -51,7 +51,7 @@ export async function openParts(options: {
     }),
   )
   const mayNotLead = await otherFolder(store, scheduler.folderId, config.data)
-  const transport = new EmbeddedTransport({ store, clock, logger })
+  const transport = await openTransport(config, store, opened, { clock, logger })
   opened.use(watchTaskTypes(config.tasks, () => void taskTypes.reload(), logger))
   const stack = opened.move()
   return {
@@ -73,20 +73,12 @@ export async function openParts(options: {
   }
 }
 
-/** The scheduler's kind, where this release has all that the file asks for. */
-function builtIn(config: DaemonConfig, file: string) {
-  const missing = [
-    ...(config.bus.kind === 'embedded' ? [] : [`bus.kind: ${config.bus.kind}`]),
-    ...(config.store.kind === 'sqlite' ? [] : [`store.kind: ${config.store.kind}`]),
-  ]
-  const kind = schedulerKinds.get(config.scheduler.kind)
-  if (kind === undefined) missing.push(`scheduler.kind: ${config.scheduler.kind}`)
-  if (missing.length > 0 || kind === undefined) {
-    throw new ConfigError(
-      missing.map((what) => ({ file, message: `${what} is not built into this release` })),
-    )
-  }
-  return kind
+/** The scheduler's kind, where this release has it. */
+function schedulerKindOf({ scheduler, file }: DaemonConfig): SchedulerKind {
+  const kind = schedulerKinds.get(scheduler.kind)
+  if (kind !== undefined) return kind
+  const message = `scheduler.kind: ${scheduler.kind} is not built into this release`
+  throw new ConfigError([{ file, message }])
 }
 
 async function makeDataFolder(data: string, file: string): Promise<void> {
@@ -96,20 +88,6 @@ async function makeDataFolder(data: string, file: string): Promise<void> {
     const message = `data: the folder ${data} cannot be made: ${errorMessage(error)}`
     throw new ConfigError([{ file, message }])
   }
-}
-
-async function readToken(config: DaemonConfig, file: string): Promise<string | undefined> {
-  const { tokenFile } = config.http
-  if (tokenFile === undefined) return undefined
-  let token: string
-  try {
-    token = (await readFile(tokenFile, 'utf8')).trim()
-  } catch (error) {
-    const message = `http.token_file: ${errorMessage(error)}`
-    throw new ConfigError([{ file, message }])
-  }
-  if (token !== '') return token
-  throw new ConfigError([{ file, message: `http.token_file: ${tokenFile} is empty` }])
 }
 
 /** Units are where they were started: a daemon with another folder would take them all for lost. */

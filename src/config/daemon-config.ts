@@ -22,6 +22,7 @@ export interface DaemonConfig {
         readonly kind: 'rabbitmq'
         readonly url: string
         readonly queue: string
+        readonly queueType: 'quorum' | 'classic'
         readonly passwordFile?: string
       }
   readonly store:
@@ -100,7 +101,10 @@ async function textOf(file: string): Promise<string> {
 interface FileShape {
   readonly data?: string
   readonly tasks?: string
-  readonly bus?: Kinded<'embedded'> | (Kinded<'rabbitmq'> & Server & { readonly queue?: string })
+  readonly bus?:
+    | Kinded<'embedded'>
+    | (Kinded<'rabbitmq'> &
+        Server & { readonly queue?: string; readonly queue_type?: 'quorum' | 'classic' })
   readonly store?:
     Kinded<'sqlite'> | (Kinded<'postgres'> & Server & { readonly listen_url?: string })
   readonly scheduler?:
@@ -154,6 +158,7 @@ function busOf(bus: FileShape['bus'], path: PathOf): DaemonConfig['bus'] {
     kind: bus.kind,
     url: bus.url,
     queue: bus.queue ?? DEFAULTS.queue,
+    queueType: bus.queue_type ?? DEFAULTS.queueType,
     ...(bus.password_file !== undefined && { passwordFile: path(bus.password_file) }),
   }
 }

@@ -1,5 +1,5 @@
 import type { Schema } from './schema.ts'
-import { bytes, integer, keys, text } from './schema.ts'
+import { bytes, integer, keys, oneOf, text } from './schema.ts'
 
 /**
  * Linux gives one environment string 128 KiB (MAX_ARG_STRLEN), the name and the final NUL of
@@ -11,6 +11,7 @@ export const DEFAULTS = {
   data: '../data',
   tasks: './tasks',
   queue: 'longhaul',
+  queueType: 'quorum',
   socket: '/var/run/docker.sock',
   address: 'http://127.0.0.1:4646',
   namespace: 'default',
@@ -66,6 +67,11 @@ export const daemonSchema: Schema = keys(
         properties: {
           url: url('Where it is.', 'amqps?', 'amqp://longhaul@rabbitmq'),
           queue: text('The daemon’s queue.', { default: DEFAULTS.queue }),
+          queue_type: oneOf(
+            'Quorum queues are replicated; a classic one is lost with its node.',
+            ['quorum', 'classic'],
+            { default: DEFAULTS.queueType },
+          ),
           password_file: passwordFile,
         },
         required: ['url'],

@@ -57,6 +57,7 @@ limits: { in_flight: 5, input: 100k }
         kind: 'rabbitmq',
         url: 'amqp://longhaul@rabbitmq',
         queue: 'longhaul',
+        queueType: 'quorum',
         passwordFile: join(folder, 'secrets/bus'),
       },
       store: {
