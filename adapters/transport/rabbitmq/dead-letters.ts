@@ -140,7 +140,12 @@ async function underLock<T>(
   for (;;) {
     try {
       return await onChannel(connection, async (channel) => {
-        await channel.queueDeclare({ queue, exclusive: true, autoDelete: true })
+        await channel.queueDeclare({
+          queue,
+          exclusive: true,
+          autoDelete: true,
+          arguments: { 'x-queue-type': 'classic' },
+        })
         try {
           return await run()
         } finally {

@@ -34,7 +34,7 @@ export interface ServiceQueue {
  * 4.x, but to 3.x it is 0, and the first message to come back is dropped (3.10.8, seen).
  */
 export function serviceTopology({ queue, quorum }: ServiceQueue): Topology {
-  const type: DeclaredQueue['arguments'] = quorum ? { 'x-queue-type': 'quorum' } : {}
+  const type = queueType(quorum)
   const deadLettering = (exchange: string, routingKey: string): DeclaredQueue['arguments'] => ({
     'x-dead-letter-exchange': exchange,
     'x-dead-letter-routing-key': routingKey,
@@ -57,8 +57,13 @@ export function serviceTopology({ queue, quorum }: ServiceQueue): Topology {
 export function deadLetterQueue({ queue, quorum }: ServiceQueue): DeclaredQueue {
   return {
     name: deadLetterName(queue),
-    arguments: quorum ? { 'x-queue-type': 'quorum' } : {},
+    arguments: queueType(quorum),
   }
+}
+
+/** Said for both: a virtual host may have a default of its own. */
+function queueType(quorum: boolean): DeclaredQueue['arguments'] {
+  return { 'x-queue-type': quorum ? 'quorum' : 'classic' }
 }
 
 /** The exchanges of the messages that the service receives, bound to its queue. */
