@@ -114,8 +114,19 @@ function clientConfig(
   if (!/^(postgres|postgresql):\/\//.test(url)) {
     throw new Rejected('store-url', 'the URL of the database must begin with postgres://')
   }
+  const connectionString = password === undefined ? url : withPassword(url, password)
+  try {
+    // What it makes of the URL, and of files that are named in it, is thrown at once.
+    new Client({ connectionString })
+  } catch (error) {
+    throw new Rejected(
+      'store-url',
+      `the URL of the database cannot be used: ${errorMessage(error)}`,
+      error,
+    )
+  }
   return {
-    connectionString: password === undefined ? url : withPassword(url, password),
+    connectionString,
     application_name: applicationName,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
