@@ -70,6 +70,29 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   await subscribe()
   started.defer(taskTypes.onChange(subscribe))
 
+  // The address first: a daemon that cannot have it must not have started a task.
+  const doors = new Doors()
+  started.use(doors)
+  const http = await startHttp({
+    ...common,
+    listen: parts.listen,
+    ...(parts.token !== undefined && { token: parts.token }),
+    inputLimitBytes: parts.limits.inputBytes,
+    intake,
+    control,
+    events: store.events,
+    onEvents: (listener) => store.onWrite('events', listener),
+    warnings: (type) => schedulerKind.warnings(type),
+    transport,
+    handles: (name) => handledNames(taskTypes).includes(name),
+    scheduler,
+    ready: () => readiness(parts),
+    metrics,
+    version: parts.version,
+  })
+  doors.close.push(async () => {
+    await http[Symbol.asyncDispose]()
+  })
   started.use(
     inBackground((signal) => {
       const bell = new Bell()
@@ -104,30 +127,9 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     logger.error('lead.refused', { reason: parts.mayNotLead })
   }
   await bus.start()
-  const doors = new Doors()
-  started.use(doors)
   doors.close.push(() => stopBus(bus, clock, logger))
-
-  const http = await startHttp({
-    ...common,
-    listen: parts.listen,
-    ...(parts.token !== undefined && { token: parts.token }),
-    inputLimitBytes: parts.limits.inputBytes,
-    intake,
-    control,
-    events: store.events,
-    onEvents: (listener) => store.onWrite('events', listener),
-    warnings: (type) => schedulerKind.warnings(type),
-    transport,
-    handles: (name) => handledNames(taskTypes).includes(name),
-    scheduler,
-    ready: () => readiness(parts),
-    metrics,
-    version: parts.version,
-  })
-  doors.close.push(async () => {
-    await http[Symbol.asyncDispose]()
-  })
+  // Closed before the loops end, and, where starting fails half way, with what was started.
+  started.use(doors)
   const stack = started.move()
   return { address: http.address, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
@@ -172,11 +174,11 @@ function inBackground(run: (signal: AbortSignal) => Promise<void>): AsyncDisposa
   }
 }
 
-/** What lets work in: closed side by side, for each may take its time. */
+/** What lets work in: closed once, side by side, for each may take its time. */
 class Doors implements AsyncDisposable {
   readonly close: (() => Promise<void>)[] = []
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.close.map((close) => close()))
+    await Promise.all(this.close.splice(0).map((close) => close()))
   }
 }
 

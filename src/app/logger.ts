@@ -33,5 +33,9 @@ export function createLogger(env: NodeJS.ProcessEnv, pretty: boolean): Logger {
     (event: string, fields: object = {}): void => {
       logger[level](fields, event)
     }
+  const asked = env['LONGHAUL_LOG']
+  if (asked !== undefined && asked !== wanted) {
+    at('warn')('log.level-unknown', { LONGHAUL_LOG: asked, levels: LEVELS, used: wanted })
+  }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
