@@ -4,7 +4,7 @@ import type { TaskRecord } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Group, TaskStore } from '../ports/task-store.ts'
+import type { Bounded, Group, TaskStore } from '../ports/task-store.ts'
 import { aborted } from './aborted.ts'
 import type { Bell } from './bell.ts'
 import type { Definitions } from './definitions.ts'
@@ -62,10 +62,12 @@ export async function runDispatcher(deps: {
     const counts = new Counts(await tasks.inFlight())
     const free = Math.min(BATCH, limitInFlight - counts.total)
     if (free <= 0) return false
-    for (const group of counts.groups()) {
-      if (counts.of(group) >= (await limitOf(group))) blocked.set(keyOf(group), group)
+    const bounded = new Map<string, Bounded>(blocked)
+    for (const { type, key, count } of counts.groups()) {
+      const room = (await limitOf({ type, key })) - count
+      if (Number.isFinite(room)) bounded.set(keyOf({ type, key }), { type, key, room })
     }
-    const records = await tasks.startable(now, [...blocked.values()], free)
+    const records = await tasks.startable(now, [...bounded.values()], free)
     const begun: Promise<boolean>[] = []
     let newlyBlocked = false
     for (const record of records) {

@@ -51,15 +51,11 @@ export interface TaskStore {
   liveUnits(): Promise<readonly { readonly unit: string; readonly taskId: string }[]>
 
   /**
-   * Queued tasks that are due and not stuck, in the order in which they start (`startRank`), without
-   * those of the groups given as blocked. What it costs does not grow with how many of a blocked group
-   * wait.
+   * Queued tasks that are due and not stuck, in the order in which they start (`startRank`), of the
+   * groups given no more than there is room for. What it costs does not grow with how many of a group
+   * without room wait.
    */
-  startable(
-    now: Date,
-    blocked: readonly Pick<Group, 'type' | 'key'>[],
-    limit: number,
-  ): Promise<readonly TaskRecord[]>
+  startable(now: Date, bounded: readonly Bounded[], limit: number): Promise<readonly TaskRecord[]>
   /** The earliest time after `now` at which a queued task becomes due. */
   nextStart(now: Date): Promise<Date | undefined>
 
@@ -91,6 +87,11 @@ export interface Group {
   readonly type: string
   readonly key: string
   readonly count: number
+}
+
+/** A group of which only so many more may start: none where it says nothing. */
+export interface Bounded extends Pick<Group, 'type' | 'key'> {
+  readonly room?: number
 }
 
 export interface StoreFigures {

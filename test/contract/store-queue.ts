@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { startRank } from '../../src/core/admit.ts'
+import type { Bounded } from '../../src/ports/task-store.ts'
 import { changeOf, DEFINITION, found, newAttempt, newTask, startedTask } from '../support/store.ts'
 import type { StoreCase } from './store.ts'
 
 export function queueContract(given: () => StoreCase): void {
   describe('the queue', () => {
-    const startable = async (blocked: { type: string; key: string }[] = [], limit = 10) => {
+    const startable = async (bounded: readonly Bounded[] = [], limit = 10) => {
       const { store, clock } = given()
-      return (await store.tasks.startable(clock.now(), blocked, limit)).map(({ task }) => task.id)
+      return (await store.tasks.startable(clock.now(), bounded, limit)).map(({ task }) => task.id)
     }
 
     it('starts by rank what is due, neither stuck nor live', async () => {
@@ -41,6 +42,22 @@ export function queueContract(given: () => StoreCase): void {
       }
       assert.deepEqual(await startable([{ type: 'a', key: 'x' }]), ['a/2', 'b/3', 'a/4'])
       assert.deepEqual(await startable([{ type: 'a', key: '' }]), ['a/1', 'a/2', 'b/3'])
+    })
+
+    it('gives no more of a group than there is room for, however many wait before the others', async () => {
+      const { store, clock } = given()
+      const add = (id: string, differs: object) =>
+        store.tasks.accept(newTask(clock, id, differs), DEFINITION, [])
+      for (let n = 0; n < 250; n += 1) await add(`${n}`, { type: 'many', priority: 1 })
+      await add('1', { type: 'few' })
+      await add('2', { type: 'few' })
+      const many = (room: number) => ({ type: 'many', key: '', room })
+      assert.deepEqual(await startable([many(2)]), ['many/0', 'many/1', 'few/1', 'few/2'])
+      assert.deepEqual(await startable([many(0)]), ['few/1', 'few/2'])
+      assert.deepEqual(await startable([many(-1)]), ['few/1', 'few/2'])
+      const few = { type: 'few', key: '', room: 1 }
+      assert.deepEqual(await startable([many(3), few]), ['many/0', 'many/1', 'many/2', 'few/1'])
+      assert.deepEqual(await startable([many(3), few], 2), ['many/0', 'many/1'])
     })
 
     it('finds the same as looking through everything, however much is blocked', async () => {

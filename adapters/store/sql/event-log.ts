@@ -2,7 +2,7 @@ import type { EventLog, EventPage, EventQuery } from '../../../src/ports/event-l
 import type { Dialect, LogOrder } from './dialect.ts'
 import type { Driver, Holding } from './driver.ts'
 import { eventOf } from './rows.ts'
-import { join, padded, sql, type Statement, type Transaction } from './statement.ts'
+import { join, padded, limited, sql, type Statement, type Transaction } from './statement.ts'
 import { integer, text } from './values.ts'
 
 /** Where the newest of the purged events stood. */
@@ -59,7 +59,7 @@ export function createEventLog(driver: Driver, { log }: Dialect, holding: Holdin
         const [newest] = yield sql`SELECT COALESCE(MAX(seq), 0) AS seq FROM events`
         const beyond = newest ? integer(newest, 'seq') - most : 0
         const oldest = yield sql`SELECT * FROM events
-          WHERE sent_at IS NOT NULL AND ${log.readable} ORDER BY ${log.ascending} LIMIT ${limit}`
+          WHERE sent_at IS NOT NULL AND ${log.readable} ORDER BY ${log.ascending} ${limited(limit)}`
         // The log is all but in order of time: one that is out of it is purged a little later.
         const keep = oldest.findIndex(
           (row) => integer(row, 'at') >= before.getTime() && integer(row, 'seq') > beyond,
@@ -82,7 +82,7 @@ function heads(limit: number, free: Statement): Statement {
     WHERE sent_at IS NULL AND ${free} AND NOT EXISTS (
       SELECT 1 FROM events AS earlier
       WHERE earlier.task_id = events.task_id AND earlier.sent_at IS NULL AND earlier.seq < events.seq
-    ) ORDER BY seq LIMIT ${limit}`
+    ) ORDER BY seq ${limited(limit)}`
 }
 
 function* readPage(log: LogOrder, query: EventQuery): Transaction<EventPage> {
@@ -109,7 +109,7 @@ function* readPage(log: LogOrder, query: EventQuery): Transaction<EventPage> {
     }
   }
   const rows = yield sql`SELECT * FROM events WHERE ${join(conditions, ' AND ')}
-    ORDER BY ${log.ascending} LIMIT ${limit}`
+    ORDER BY ${log.ascending} ${limited(limit)}`
   const events = rows.map((row) => ({ ...eventOf(row), cursor: log.cursorOf(row) }))
   const reached = events.length < limit ? (end ?? events.at(-1)?.cursor) : events.at(-1)?.cursor
   return {

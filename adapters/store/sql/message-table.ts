@@ -9,7 +9,15 @@ import type {
   StoredDeadLetter,
 } from '../../../src/ports/message-table.ts'
 import type { Driver, Holding, WriteEffects } from './driver.ts'
-import { assigned, inserted, sql, type Row, type Statement, type Transaction } from './statement.ts'
+import {
+  assigned,
+  inserted,
+  limited,
+  sql,
+  type Row,
+  type Statement,
+  type Transaction,
+} from './statement.ts'
 import { bytes, integer, json, maybeText, present, stored, text, time } from './values.ts'
 
 /** Dead letters are kept for people to look at; beyond this many nobody does, and the oldest go. */
@@ -39,7 +47,7 @@ export function createMessageTable(
       const now = clock.now().getTime()
       const rows = await holding.claim(limit, holdMs, (most, free) => {
         return sql`SELECT * FROM messages WHERE buried_at IS NULL AND due_at <= ${now} AND ${free}
-          ORDER BY due_at, key LIMIT ${most}`
+          ORDER BY due_at, key ${limited(most)}`
       })
       return rows.map(messageOf)
     },
@@ -74,7 +82,7 @@ export function createMessageTable(
     async nextDue() {
       const row = await holding.firstFree(
         (most, free) => sql`SELECT key, due_at FROM messages WHERE buried_at IS NULL AND ${free}
-          ORDER BY due_at, key LIMIT ${most}`,
+          ORDER BY due_at, key ${limited(most)}`,
       )
       return row && time(row, 'due_at')
     },
@@ -83,7 +91,7 @@ export function createMessageTable(
       driver.read(function* () {
         const rows = yield sql`SELECT * FROM messages
           WHERE buried_at IS NOT NULL AND ${before(cursor)}
-          ORDER BY buried_at DESC, key DESC LIMIT ${limit + 1}`
+          ORDER BY buried_at DESC, key DESC ${limited(limit + 1)}`
         const letters = rows.slice(0, limit).map(letterOf)
         const last = letters.at(-1)
         if (rows.length <= limit || !last) return { letters }

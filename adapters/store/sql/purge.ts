@@ -1,4 +1,4 @@
-import { join, padded, sql, type Transaction } from './statement.ts'
+import { join, padded, limited, sql, type Transaction } from './statement.ts'
 import { text } from './values.ts'
 
 /** How long a cancel's or redrive's message id is known: longer than any broker redelivers. */
@@ -8,7 +8,7 @@ const COMMANDS_KEPT_MS = 30 * 24 * 3_600_000
 export function* purgeTasks(now: Date, limit: number): Transaction<number> {
   yield sql`DELETE FROM applied_commands WHERE id IN (
     SELECT id FROM applied_commands WHERE at < ${now.getTime() - COMMANDS_KEPT_MS}
-    ORDER BY at LIMIT ${limit})`
+    ORDER BY at ${limited(limit)})`
 
   // NOT IN, so that no planner takes the index by state and walks through all that has ended.
   const ended = sql`purge_at <= ${now.getTime()}
@@ -17,7 +17,7 @@ export function* purgeTasks(now: Date, limit: number): Transaction<number> {
     WHERE ${ended}
       AND NOT EXISTS (SELECT 1 FROM attempts WHERE task_id = tasks.id AND released_at IS NULL)
       AND NOT EXISTS (SELECT 1 FROM events WHERE task_id = tasks.id AND sent_at IS NULL)
-    ORDER BY purge_at LIMIT ${limit}`
+    ORDER BY purge_at ${limited(limit)}`
   if (over.length === 0) return 0
   // The condition again: a redrive may have come between the two.
   const gone = yield sql`DELETE FROM tasks

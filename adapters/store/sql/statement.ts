@@ -56,6 +56,14 @@ export function padded<T extends Value>(values: readonly T[]): readonly T[] {
   return [...values, ...Array<T>(length - values.length).fill(last)]
 }
 
+/**
+ * `LIMIT n`. SQLite (3.53) plans by a bare parameter there, so it prepares the statement
+ * anew for every value, and also for the same one; a sum it leaves alone.
+ */
+export function limited(rows: number): Statement {
+  return sql`LIMIT ${rows} + 0`
+}
+
 export type Columns = Readonly<Record<string, Value>>
 
 /** `(a, b) VALUES (?, ?)` */
