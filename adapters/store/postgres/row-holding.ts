@@ -42,7 +42,7 @@ const TABLES: Readonly<Record<QueueTopic, HeldTable>> = {
  * anew for every opening of the store.
  */
 export function rowHolding(
-  driver: PostgresDriver,
+  driver: Pick<PostgresDriver, 'read' | 'write'>,
   topic: QueueTopic,
   { clock, owner }: { readonly clock: Clock; readonly owner: string },
 ): Holding {

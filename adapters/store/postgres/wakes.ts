@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Client } from 'pg'
 import { errorMessage, Unavailable } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
@@ -27,7 +28,7 @@ const LIMITS = { connectMs: 5_000, statementMs: 5_000 }
 /**
  * Wakes the loops of this process: at once for what it writes itself, by NOTIFY for what others write.
  * NOTIFY goes with the writing transaction; LISTEN needs a connection of its own to the server itself.
- * Behind pgbouncer it is accepted and gives nothing, so whether it works is tried, and until it does
+ * Behind a pooler it is accepted and gives nothing, so whether it works is tried, and until it does
  * everybody is woken twice a second.
  */
 export class Wakes implements Notifier, AsyncDisposable {
@@ -140,6 +141,7 @@ export class Wakes implements Notifier, AsyncDisposable {
     signal.addEventListener('abort', stop, { once: true })
     try {
       await unlost(client.connect())
+      await unlost(requireOwnServer(client))
       await unlost(client.query(`LISTEN ${CHANNEL}`))
       this.#tried.resolve(undefined)
       // Whatever was told while nobody listened is looked for now.
@@ -176,7 +178,7 @@ export class Wakes implements Notifier, AsyncDisposable {
       await this.#connections.pool.query(`NOTIFY ${CHANNEL}, 'test ${word}'`)
       const late = this.#clock.sleep(HEAR_MS, over.signal)
       if (!(await Promise.race([heard, late]))) {
-        throw new Unavailable('store-unavailable', 'LISTEN gives nothing: is it behind pgbouncer?')
+        throw new Unavailable('store-unavailable', 'LISTEN gives nothing')
       }
     } finally {
       over.abort()
@@ -190,4 +192,15 @@ export class Wakes implements Notifier, AsyncDisposable {
     if (sender === this.#owner) return
     for (const known of TOPICS) if (known === topic) this.wake(known)
   }
+}
+
+/**
+ * A pooler tells a process number of its own. LISTEN would stay with a connection that it gives to
+ * others, and have it complain of every notification.
+ */
+async function requireOwnServer(client: Client): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  const { processID } = client as Client & { readonly processID?: number | null }
+  if (rows[0]?.pid === processID) return
+  throw new Unavailable('store-unavailable', 'a pooler such as pgbouncer stands before the server')
 }
