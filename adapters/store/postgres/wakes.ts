@@ -73,7 +73,7 @@ export class Wakes implements Notifier, AsyncDisposable {
   }
 
   telling(topics: readonly Topic[]): string {
-    return topics.map((topic) => `NOTIFY ${CHANNEL}, '${topic} ${this.#owner}'`).join(';')
+    return `NOTIFY ${CHANNEL}, '${topics.join()} ${this.#owner}'`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -186,11 +186,12 @@ export class Wakes implements Notifier, AsyncDisposable {
   }
 
   #hear(payload: string): void {
-    const [topic, sender] = payload.split(' ')
-    if (topic === 'test' && sender === this.#awaited?.word) this.#awaited?.heard()
+    const [what = '', sender] = payload.split(' ')
+    if (what === 'test' && sender === this.#awaited?.word) this.#awaited?.heard()
     // What this process has written it knows already.
     if (sender === this.#owner) return
-    for (const known of TOPICS) if (known === topic) this.wake(known)
+    const topics = what.split(',')
+    for (const topic of TOPICS) if (topics.includes(topic)) this.wake(topic)
   }
 }
 
