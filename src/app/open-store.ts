@@ -22,7 +22,7 @@ export async function openStore(
 }
 
 /** Where the database is and how to get in. */
-export async function postgresTarget(
+async function postgresTarget(
   { file }: DaemonConfig,
   store: Extract<DaemonConfig['store'], { kind: 'postgres' }>,
 ): Promise<{ readonly url: string; readonly password?: string; readonly listenUrl?: string }> {

@@ -42,7 +42,7 @@ export interface NewMessage {
   readonly headers: MessageHeaders
 }
 
-export interface MessageHeaders {
+interface MessageHeaders {
   readonly correlationId?: string
   /** JSON text, as the headers of a broker carry it. */
   readonly attributes?: string

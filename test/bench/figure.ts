@@ -11,9 +11,9 @@ export interface Figure {
   readonly goal?: Goal
 }
 
-export type Unit = '/s' | 'ms' | 'MB' | '%' | 's'
+type Unit = '/s' | 'ms' | 'MB' | '%' | 's'
 
-export type Goal =
+type Goal =
   /** The value's share of its limit is at least this. */
   | { readonly kind: 'share'; readonly atLeast: number }
   /** The value is so many times its limit at most. */

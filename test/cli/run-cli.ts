@@ -24,7 +24,7 @@ export class Cli implements AsyncDisposable {
   constructor(args: readonly string[], options: CliOptions = {}) {
     const env = Object.fromEntries(
       Object.entries(process.env).filter(
-        ([name]) => !/^(LONGHAUL_|FORCE_COLOR|NO_COLOR)/.test(name),
+        ([name]) => !/^(LONGHAUL_|FORCE_COLOR|NO_COLOR|CI$)/.test(name),
       ),
     )
     const [command, ...rest]: [string, ...string[]] = options.terminal

@@ -27,6 +27,11 @@ export async function sightOf(folder: string, files: UnitFiles, boot: string): P
     return claim.by === 'shim'
       ? { phase: 'running' }
       : { phase: 'pending', message: 'its shim is about to begin' }
+  // A shim that had not written down who it is may have come to its end during the search.
+  const later = claim.by === 'nobody' ? (readUnit(folder) ?? last) : last
+  if (later.end !== undefined || later.claim?.by !== last.claim?.by) {
+    return await sightOf(folder, later, boot)
+  }
   const word = wordFor(last, boot)
   await mark(folder, `exit.${word}`)
   return await ended(folder, last, { word, at: new Date() })
