@@ -5,8 +5,11 @@ import {
   type LoggerFactory,
 } from '@node-ts/bus-core'
 import type { MessageAttributes } from '@node-ts/bus-messages'
+import { TryAgain, Unavailable } from '../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { handlersError } from '../core/message-error.ts'
 import { COMMAND_BODIES, TaskExited } from '../core/messages.ts'
+import { MOST_TRIES } from '../core/retry-pauses.ts'
 import type { StickyAttributes } from '../core/task.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Meter } from '../ports/meter.ts'
@@ -18,8 +21,6 @@ import { TaskWorkflow, TaskWorkflowPersistence } from './workflow.ts'
 
 /** Handlers of messages that run side by side. */
 const BUS_CONCURRENCY = 16
-/** Tries before a message is dead-lettered, on every transport. */
-const MOST_TRIES = 10
 
 const TASK_EXITED = new TaskExited().$name
 
@@ -76,7 +77,11 @@ export async function createBus(deps: {
     const raw = rawMessage.raw as RawMessage
     // Called just before the message is given back: the transport is not told why otherwise.
     transport.failed(raw, error)
-    meter.message(raw.tries + 1 >= MOST_TRIES ? 'dead-lettered' : 'retried')
+    const cause = handlersError(error)
+    // What could not be tried is given back, and counts for nothing.
+    if (cause instanceof Unavailable) return
+    const last = raw.tries + 1 >= MOST_TRIES
+    meter.message(last && !(cause instanceof TryAgain) ? 'dead-lettered' : 'retried')
   })
   bus.afterDispatch.on(() => {
     meter.message('handled')
