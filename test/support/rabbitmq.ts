@@ -17,7 +17,7 @@ export interface Broker {
   readonly node?: BrokerNode
 }
 
-export interface BrokerNode {
+interface BrokerNode {
   readonly port: number
   rabbitmqctl(...command: readonly string[]): Promise<string>
   /** kill -9. */
@@ -42,6 +42,9 @@ export function useBroker({ node = false } = {}): () => Broker {
   })
   return () => broker!
 }
+
+/** Comes with Erlang. */
+const PORT_MAPPER = 'epmd'
 
 let opening: Promise<(Broker & AsyncDisposable) | undefined> | undefined
 
@@ -88,9 +91,10 @@ async function startNode(folder: string): Promise<Broker & AsyncDisposable> {
     ERL_EPMD_PORT: String(mapper),
     ERL_EPMD_ADDRESS: '127.0.0.1',
   }
-  const epmd = spawn('epmd', ['-port', String(mapper), '-address', '127.0.0.1'], {
+  const epmd = spawn(PORT_MAPPER, ['-port', String(mapper), '-address', '127.0.0.1'], {
     stdio: 'ignore',
   })
+  epmd.on('error', () => undefined) // not on the PATH: then the node starts one itself
   let server: ChildProcess | undefined
   const killNode = () => {
     if (server?.pid !== undefined && server.exitCode === null) process.kill(-server.pid, 'SIGKILL')

@@ -3,6 +3,7 @@ import { Connection, type ConnectionOptions } from 'rabbitmq-client'
 import { errorMessage, Rejected } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
+import { atMost } from './limit.ts'
 
 /** A silent peer is given up after twice this. The client's own minute would make it two. */
 const HEARTBEAT_SECONDS = 10
@@ -62,11 +63,7 @@ export function connect(address: BrokerAddress, purpose: string, logger: Logger)
 
 /** Ends it in good order, or at once where the other side does not answer in time. */
 export async function closeConnection(connection: Connection, clock: Clock): Promise<void> {
-  const closed = new AbortController()
-  const closing = connection.close().finally(() => {
-    closed.abort()
-  })
-  await Promise.race([closing, clock.sleep(CLOSE_LIMIT_MS, closed.signal)])
+  await atMost(CLOSE_LIMIT_MS, clock, connection.close())
+  // Where it did not close in time it never says so, destroyed or not.
   connection.unsafeDestroy()
-  await closing
 }

@@ -8,20 +8,21 @@ export class Inbox<T> {
     this.#open = true
   }
 
-  /** Ends the waiting readers with undefined; what nobody has read is the caller's again. */
-  close(): readonly T[] {
+  /** Ends the waiting readers with undefined. What comes from now on is nobody's, until `empty`. */
+  close(): void {
     this.#open = false
     for (const reader of this.#readers.splice(0)) reader(undefined)
+  }
+
+  /** All that nobody has read, oldest first: it is the caller's. */
+  empty(): readonly T[] {
     return this.#items.splice(0)
   }
 
-  /** False once closed: then it is the caller's. */
-  put(item: T): boolean {
-    if (!this.#open) return false
+  put(item: T): void {
     const reader = this.#readers.shift()
     if (reader === undefined) this.#items.push(item)
     else reader(item)
-    return true
   }
 
   /** The next one; undefined when closed. */

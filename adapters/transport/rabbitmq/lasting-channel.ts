@@ -3,6 +3,7 @@ import { errorMessage } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import { keepBytes } from './bytes.ts'
+import { atMost } from './limit.ts'
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
@@ -74,11 +75,8 @@ export class LastingChannel {
   async close(): Promise<void> {
     this.#closing.abort()
     this.#wakeAll()
-    const closed = new AbortController()
-    const closing = (this.#current?.close() ?? Promise.resolve()).finally(() => {
-      closed.abort()
-    })
-    await Promise.race([closing, this.#parts.clock.sleep(CLOSE_LIMIT_MS, closed.signal)])
+    if (this.#current === undefined) return
+    await atMost(CLOSE_LIMIT_MS, this.#parts.clock, this.#current.close())
   }
 
   /** Resolves when nothing is under way any more: after `close`, and its connection's end. */

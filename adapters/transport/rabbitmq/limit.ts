@@ -27,3 +27,12 @@ export async function within<T>(
     done.abort()
   }
 }
+
+/** Waits for something that need not come to its end, as long as that. */
+export async function atMost(limitMs: number, clock: Clock, ending: Promise<void>): Promise<void> {
+  const ended = new AbortController()
+  const end = ending.finally(() => {
+    ended.abort()
+  })
+  await Promise.race([end, clock.sleep(limitMs, ended.signal)])
+}

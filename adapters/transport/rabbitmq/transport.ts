@@ -15,22 +15,16 @@ import type { Logger } from '../../../src/ports/logger.ts'
 import type { DeadLetters, MessageTransport, RawMessage } from '../../../src/ports/transport.ts'
 import { closeConnection } from './connection.ts'
 import { QueueConsumer } from './consumer.ts'
+import { declareAll, type Names } from './declare-all.ts'
 import { rabbitmqDeadLetters } from './dead-letters.ts'
 import { type Arrived, Deliveries, giveBack } from './deliveries.ts'
 import { asItCame, fitsShortString, newEnvelope, triesOf } from './envelope.ts'
 import { Inbox } from './inbox.ts'
-import { within } from './limit.ts'
+import { atMost } from './limit.ts'
 import { ConfirmingPublisher } from './publisher.ts'
-import {
-  declare,
-  isRefusal,
-  receivedTopology,
-  serviceTopology,
-  type ServiceQueue,
-  type Topology,
-} from './topology.ts'
+import type { ServiceQueue, Topology } from './topology.ts'
 
-const TOPOLOGY_LIMIT_MS = 10_000
+const STOP_LIMIT_MS = 2_000
 
 /** A message that is in hand and can be read, not yet with a reader. */
 interface Readable extends Arrived {
@@ -126,8 +120,10 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    for (const readable of this.#inbox.close()) giveBack(readable)
-    await this.#consumer.stop()
+    this.#inbox.close()
+    // First of all nothing more must come: what is given back would come again at once.
+    await atMost(STOP_LIMIT_MS, this.#clock, this.#consumer.stop())
+    for (const readable of this.#inbox.empty()) giveBack(readable)
   }
 
   dispose(): Promise<void> {
@@ -162,33 +158,8 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
    * Declares everything that this service has on the broker, so that others may send before its first
    * start. `Rejected` where something of the name is there already and differs.
    */
-  async topology(names: {
-    readonly receives: readonly string[]
-    readonly publishes: readonly string[]
-  }): Promise<Topology> {
-    const own = serviceTopology(this.#service)
-    const received = receivedTopology(this.#service.queue, names.receives)
-    const published = names.publishes.filter((name) => !names.receives.includes(name))
-    const topology: Topology = {
-      exchanges: [
-        ...own.exchanges,
-        ...received.exchanges,
-        ...published.map((name) => ({ name, type: 'fanout' as const })),
-      ],
-      queues: own.queues,
-      bindings: [...own.bindings, ...received.bindings],
-    }
-    await within(TOPOLOGY_LIMIT_MS, this.#clock, 'RabbitMQ has not declared all', async () => {
-      try {
-        await declare(this.#connections.consuming, topology)
-      } catch (error) {
-        if (!isRefusal(error)) {
-          throw new Unavailable('broker-unavailable', errorMessage(error), error)
-        }
-        throw new Rejected('topology-refused', errorMessage(error), error)
-      }
-    })
-    return topology
+  topology(names: Names): Promise<Topology> {
+    return declareAll(this.#service, names, this.#connections.consuming, this.#clock)
   }
 
   async publish(event: Event, attributes?: MessageAttributes): Promise<void> {
@@ -276,7 +247,7 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
       domainMessage: reading.message,
       attributes: reading.attributes,
     }
-    if (!this.#inbox.put({ ...arrived, transportMessage })) giveBack(arrived)
+    this.#inbox.put({ ...arrived, transportMessage })
   }
 
   #deserialize(text: string): Message {

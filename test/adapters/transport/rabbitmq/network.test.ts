@@ -87,7 +87,8 @@ describe('the RabbitMQ transport, over a bad network', function () {
   })
 
   it('can be closed while it is frozen', async () => {
-    const transport = await given.consuming(1, { url })
+    const slow = url.replace('heartbeat=1', 'heartbeat=60')
+    const transport = await given.consuming(1, { url: slow })
     network.freeze()
     const started = performance.now()
     await transport.dispose()

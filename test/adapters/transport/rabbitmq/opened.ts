@@ -9,7 +9,7 @@ import type { Logger } from '../../../../src/ports/logger.ts'
 import { type Admin, type Broker, openAdmin, uniqueName } from '../../../support/rabbitmq.ts'
 
 /** Keeps every line. */
-export class LinesLogger implements Logger {
+class LinesLogger implements Logger {
   readonly lines: { readonly event: string; readonly fields: object }[] = []
   debug = this.#keep.bind(this)
   info = this.#keep.bind(this)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { RabbitmqTransport } from '../../../../adapters/transport/rabbitmq/transport.ts'
-import { TryAgain } from '../../../../src/core/errors.ts'
+import { systemClock } from '../../../../src/app/system-clock.ts'
+import { TryAgain, Unavailable } from '../../../../src/core/errors.ts'
 import { useBroker } from '../../../support/rabbitmq.ts'
 import { until } from '../../../support/store.ts'
 import { NONE, onBroker, type Opened } from './opened.ts'
@@ -80,6 +81,41 @@ describe('the RabbitMQ transport, with messages that fail', function () {
       const copy = await failInto(transport, end, new TryAgain('unknown-task', 'not yet', pauseMs))
       assert.ok(copy, `${pauseMs} ms`)
     }
+  })
+
+  it('keeps in hand what cannot be tried, and sends it anew after five minutes, uncounted', async () => {
+    let laterMs = 0
+    const clock = { ...systemClock, monotonicMs: () => performance.now() + laterMs }
+    const transport = await given.consuming(1, { clock })
+    await given.inject(body(), { messageId: 'id-1', headers: { 'longhaul-tries': 2 } })
+    const away = new Unavailable('store-unavailable', 'away')
+    for (let n = 0; n < 2; n++) {
+      const message = await transport.readNextMessage()
+      assert.deepEqual([message?.id, message?.raw.tries], ['id-1', 2])
+      transport.failed(message!.raw, away)
+      if (n === 1) laterMs = 300_000
+      await transport.returnMessage(message!)
+    }
+    const copy = await given.admin.connection.basicGet({ queue: `${given.queue}-retry-1s` })
+    assert.equal(copy?.headers?.['longhaul-tries'], 2)
+  })
+
+  it('gives back at once, uncounted, what it has fetched and not handed over when it stops', async () => {
+    const stopping = await given.consuming(4)
+    for (const id of ['1', '2', '3']) await stopping.post(id, { $name: given.name }, NONE)
+    const inHand = await stopping.readNextMessage()
+    const other = await given.consuming(4)
+    await stopping.stop()
+    const seen: unknown[] = []
+    for (let n = 0; n < 2; n++) {
+      const message = await other.readNextMessage()
+      seen.push(message?.id, message?.raw.tries)
+      await other.deleteMessage(message!)
+    }
+    assert.deepEqual(seen, ['2', 0, '3', 0])
+    await stopping.deleteMessage(inHand!)
+    await stopping.dispose()
+    assert.equal(await given.admin.count(given.queue), 0)
   })
 
   it('keeps what crashes have brought back more often than the broker bears', async () => {
