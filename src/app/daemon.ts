@@ -142,6 +142,7 @@ async function readiness(parts: DaemonParts): Promise<readonly CheckResult[]> {
   const limited = AbortSignal.timeout(5_000)
   return [
     await checkOf('store', parts.store.check()),
+    ...(parts.transport.check ? [await checkOf('bus', parts.transport.check())] : []),
     ...leadCheck(parts.mayNotLead),
     ...(await parts.scheduler.check(limited)),
   ]
@@ -155,7 +156,7 @@ function leadCheck(mayNotLead: string | undefined): readonly CheckResult[] {
 async function checkOf(name: string, check: Promise<void>): Promise<CheckResult> {
   try {
     await check
-    return { name, ok: true, message: 'can be read and written' }
+    return { name, ok: true, message: 'answers' }
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error
     return { name, ok: false, message: error.message }

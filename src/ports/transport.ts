@@ -29,6 +29,9 @@ export interface MessageTransport extends Transport<RawMessage> {
   failed(raw: RawMessage, error: unknown): void
 
   readonly deadLetters: DeadLetters
+
+  /** Throws `Unavailable`, saying why, where messages can be neither had nor sent now. */
+  check?(): Promise<void>
 }
 
 /** Plain data, so that bus-core's structured clones of it stay usable. */
