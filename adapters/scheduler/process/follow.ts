@@ -1,10 +1,11 @@
 import { StringDecoder } from 'node:string_decoder'
-import { readLog, sizeOf, withoutTornStart } from './log-file.ts'
+import { OpenLog, withoutTornStart } from './log-file.ts'
 
 /**
  * A log from `tailBytes` before its end. `turn` is asked before each reading: whether that is the last
  * one; `wait` resolves when there may be more. `removed` is how much this adapter has cut off the log's
- * beginning so far, so that a reader finds its place again.
+ * beginning so far, so that a reader finds its place again. The file is held open: a unit that is removed
+ * meanwhile takes nothing away from who reads it.
  */
 export async function* readOn(
   path: string,
@@ -17,7 +18,8 @@ export async function* readOn(
   },
 ): AsyncGenerator<string, void, undefined> {
   const decoder = new StringDecoder('utf8')
-  const size = await sizeOf(path)
+  await using log = new OpenLog(path)
+  const size = await log.size()
   const start = options.removed() + Math.max(0, size - (options.tailBytes ?? size))
   const end = options.follow ? Infinity : options.removed() + size
   let torn = start > options.removed()
@@ -28,9 +30,9 @@ export async function* readOn(
       // Somebody else has cut it: what is behind the present end was never there.
       position = Math.min(
         Math.max(position, options.removed()),
-        options.removed() + (await sizeOf(path)),
+        options.removed() + (await log.size()),
       )
-      let chunk = await readLog(path, position - options.removed())
+      let chunk = await log.read(position - options.removed())
       if (chunk.length === 0) break
       chunk = chunk.subarray(0, Math.min(chunk.length, end - position))
       position += chunk.length

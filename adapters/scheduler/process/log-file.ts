@@ -45,17 +45,46 @@ export async function logTail(path: string, bytes: number): Promise<string> {
   })
 }
 
-/** What stands in the log from a position on, at most a chunk of it. */
-export async function readLog(path: string, position: number): Promise<Buffer> {
-  return await withFile(path, Buffer.alloc(0), async (file) => {
+/** A log that is read bit by bit; opened when it is there, and then there for the reader until the end. */
+export class OpenLog implements AsyncDisposable {
+  readonly #path: string
+  #file: FileHandle | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** 0 for a log that is not there yet. */
+  async size(): Promise<number> {
+    const file = await this.#open()
+    return file === undefined ? 0 : (await file.stat()).size
+  }
+
+  /** What stands in it from a position on, at most a chunk of it. */
+  async read(position: number): Promise<Buffer> {
+    const file = await this.#open()
+    if (file === undefined) return Buffer.alloc(0)
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
     const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, position)
     return buffer.subarray(0, bytesRead)
-  })
+  }
+
+  async #open(): Promise<FileHandle | undefined> {
+    try {
+      this.#file ??= await open(this.#path, 'r')
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
+    }
+    return this.#file
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file?.close()
+  }
 }
 
 /** 0 for a log that is not there. */
-export async function sizeOf(path: string): Promise<number> {
+async function sizeOf(path: string): Promise<number> {
   try {
     return (await stat(path)).size
   } catch (error) {
