@@ -109,8 +109,11 @@ function whenSeen(
       return asAction(attempts.exitRecorded(record, attempt, policy, exit, now))
     }
     case 'pending':
+      // Held, but perhaps only half: a start that was cut off is asked for again, which is idempotent.
+      if (attempt.confirmedAt === undefined) return NONE
+      return asAction(attempts.seenAlive(record, attempt, policy, 'pending', node, now))
     case 'running':
-      return asAction(attempts.seenAlive(record, attempt, policy, observation.phase, node, now))
+      return asAction(attempts.seenAlive(record, attempt, policy, 'running', node, now))
     case 'unreachable':
       return asAction(attempts.seenUnreachable(record, attempt, policy, now))
   }

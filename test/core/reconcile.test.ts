@@ -117,7 +117,8 @@ const TABLE: readonly (readonly [
     'starting, the call still on its way',
     starting(),
     {
-      pending: 'confirmed',
+      // Its start may have been cut off half way: the call's own end decides, or it is made again.
+      pending: 'none',
       running: 'running',
       'exited 0': 'exited: completed',
       'exited 3': 'exited: failed',
