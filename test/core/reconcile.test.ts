@@ -309,6 +309,11 @@ describe('reconcile, when a start goes wrong', () => {
     assert.equal(reconcile(starting(), TYPE, undefined, at(1), T0).kind, 'none')
   })
 
+  it('is asked for again also where a list shows the half of it', () => {
+    const pending = sighting({ phase: 'pending' }, at(1))
+    assert.equal(reconcile(starting(), TYPE, pending, at(1), at(1)).kind, 'start')
+  })
+
   it('asks again for a call whose end it has not heard of, once it must be over', () => {
     assert.equal(decidedAt(at(5.9), TYPE, starting()), 'none')
     assert.equal(decidedAt(at(6), TYPE, starting()), 'start')
