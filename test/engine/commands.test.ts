@@ -139,6 +139,12 @@ describe('a command that asks for a task', () => {
     assert.deepEqual(await engine.find('encode/42'), before)
   })
 
+  it('tells a conflict from a redelivery also under the accepting message’s own id', async () => {
+    await engine.send('media/encode', VIDEO, { messageId: 'one' })
+    await engine.send('media/encode', { ...VIDEO, source: 'other' }, { messageId: 'one' })
+    assert.deepEqual(await engine.rejection(), [['id-conflict', '']])
+  })
+
   it('takes the same input in another order of members for the same', async () => {
     await encode(VIDEO)
     await encode({ source: 'a', videoId: '42' })

@@ -143,6 +143,17 @@ describe('the dispatcher', () => {
     assert.ok(!('dueAt' in task))
   })
 
+  it('spends no attempt on a task whose deadline has passed while nobody led', async () => {
+    const hurried = loadedType('hurried', { deadline: '30m' })
+    await using harness = await Harness.open(hurried, ANY)
+    await harness.accept(hurried, 'late')
+    await harness.accept(ANY, 'other')
+    harness.clock.advance(3_600_000)
+    await harness.run()
+    assert.deepEqual(harness.take(), ['any/other'])
+    assert.deepEqual((await found(harness.store, 'hurried/late')).attempts, [])
+  })
+
   it('starts by priority, then by age', async () => {
     await using harness = await Harness.open(ANY)
     harness.limitInFlight = 1
