@@ -316,6 +316,20 @@ describe('the watcher', () => {
     assert.deepEqual(harness.take(), again, 'but for an end, until the store knows it')
   })
 
+  it('takes a list for news again once the stream has spoken in between', async () => {
+    await harness.task('1')
+    harness.run()
+    await harness.rest()
+    harness.take()
+    harness.scheduler.loseNode('node-1')
+    await harness.rest()
+    assert.deepEqual(harness.take(), ['encode/1 unreachable told'])
+    harness.scheduler.delivery = () => 'lose'
+    harness.scheduler.returnNode('node-1')
+    await harness.tick()
+    assert.deepEqual(harness.take(), ['encode/1 running listed'])
+  })
+
   it('says again what could not be handled', async () => {
     await harness.task('1')
     harness.refusal = new Error('the store is away')
