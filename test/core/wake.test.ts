@@ -131,12 +131,15 @@ function settled(
   if (record.task.state !== 'exited' || record.task.stuck || exit === undefined) return record
   if (how === 'throw') return applied(record, decideFailed(record, TYPE, 'why', 5, now))
   const dueAt = new Date(now.getTime() + 5_000)
+  // As `decide` has it: an operator's end leaves no choice.
   const decision =
     exit.reason === 'cancelled'
       ? ({ kind: 'cancel', rule: 'r' } as const)
-      : how === 'retry'
-        ? ({ kind: 'retry', rule: 'r', counted: true, dueAt } as const)
-        : ({ kind: how, rule: 'r', counted: true } as const)
+      : exit.reason === 'deadline'
+        ? ({ kind: 'fail', rule: 'r', counted: false } as const)
+        : how === 'retry'
+          ? ({ kind: 'retry', rule: 'r', counted: true, dueAt } as const)
+          : ({ kind: how, rule: 'r', counted: true } as const)
   return applied(record, settle(record, TYPE, decision, exit, now))
 }
 
