@@ -120,7 +120,7 @@ describe('the Postgres store under traffic', () => {
       network.freeze()
       const before = work.failed()
       await until(() => work.failed() > before, 'it gives up waiting', 20_000)
-      network.thaw()
+      network.mend()
       await work.goesOn()
       await work.check()
     }).timeout(60_000)
@@ -133,7 +133,7 @@ describe('the Postgres store under traffic', () => {
       for (let done = false; !done;) {
         const cut = setTimeout(
           () => {
-            network.cut()
+            network.drop()
           },
           1 + Math.random() * 6,
         )

@@ -57,8 +57,8 @@ describe('the lead on Postgres', () => {
     assert.equal(stale.remainingMs(), 0)
 
     // The same in a process that does not know.
-    network.thaw()
-    network.cut()
+    network.mend()
+    network.drop()
     const unaware = { ...stale, lost: NEVER }
     await until(async () => (await a.check().catch(() => false)) !== false, 'a is back', 15_000)
     await assert.rejects(a.tasks.apply(changeOf(record, { priority: 1 }), unaware), LeaseLost)

@@ -4,20 +4,20 @@ import { Unavailable } from '../../../../src/core/errors.ts'
 import { useBroker } from '../../../support/rabbitmq.ts'
 import { until } from '../../../support/store.ts'
 import { event, NONE, onBroker, type Opened } from './opened.ts'
-import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+import { startProxy, type Proxy } from '../../../support/proxy.ts'
 import { startTraffic } from './traffic.ts'
 
 describe('the RabbitMQ transport, over a bad network', function () {
   this.timeout(120_000)
   const broker = useBroker()
   let given: Opened
-  let network: TcpProxy
+  let network: Proxy
   /** The broker's URL, but through the network. */
   let url: string
   beforeEach(async () => {
     given = onBroker(broker())
     const through = new URL(broker().url)
-    network = await openTcpProxy(Number(through.port))
+    network = await startProxy(Number(through.port))
     through.port = String(network.port)
     through.searchParams.set('heartbeat', '1')
     url = through.href

@@ -3,7 +3,7 @@ import { connectionOptions } from '../../../../adapters/transport/rabbitmq/conne
 import { uniqueName, useBroker } from '../../../support/rabbitmq.ts'
 import { until } from '../../../support/store.ts'
 import { event, NONE, onBroker, type Opened } from './opened.ts'
-import { openTcpProxy } from './tcp-proxy.ts'
+import { startProxy } from '../../../support/proxy.ts'
 
 describe('where RabbitMQ is', () => {
   it('takes user, vhost, heartbeat and TLS from the URL, and the password from beside it', () => {
@@ -47,7 +47,7 @@ describe('opening the RabbitMQ transport', function () {
 
   it('does not wait for a broker that is away, and receives as soon as it comes', async () => {
     const url = new URL(broker().url)
-    await using network = await openTcpProxy(Number(url.port))
+    await using network = await startProxy(Number(url.port))
     network.cut()
     url.port = String(network.port)
     const transport = await given.consuming(1, { url: url.href })
