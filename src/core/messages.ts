@@ -153,3 +153,16 @@ export const TaskCancelled = messageClass(
   'longhaul/task-cancelled',
   EVENT_BODIES['longhaul/task-cancelled'],
 )
+
+// Each is a type too, as a class of anybody's own would be: `handle(exited: TaskExited)`.
+export type RunTask = InstanceType<typeof RunTask>
+export type CancelTask = InstanceType<typeof CancelTask>
+export type RedriveTask = InstanceType<typeof RedriveTask>
+export type TaskAccepted = InstanceType<typeof TaskAccepted>
+export type TaskRejected = InstanceType<typeof TaskRejected>
+export type TaskStarted = InstanceType<typeof TaskStarted>
+export type TaskExited = InstanceType<typeof TaskExited>
+export type TaskRetrying = InstanceType<typeof TaskRetrying>
+export type TaskSucceeded = InstanceType<typeof TaskSucceeded>
+export type TaskFailed = InstanceType<typeof TaskFailed>
+export type TaskCancelled = InstanceType<typeof TaskCancelled>
