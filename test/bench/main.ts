@@ -1,6 +1,7 @@
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
 import { accept } from './accept.ts'
+import { acceptRabbitmq } from './accept-rabbitmq.ts'
 import type { Figure } from './figure.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
@@ -14,7 +15,15 @@ import { Workbench } from './workbench.ts'
  * What the daemon does on this machine, each figure beside what the machine itself does in the same
  * run. Nothing here passes or fails: the table says where a goal is met.
  */
-const ROWS = { accept, latency, throughput, memory, idle, million }
+const ROWS = {
+  accept,
+  'accept-rabbitmq': acceptRabbitmq,
+  latency,
+  throughput,
+  memory,
+  idle,
+  million,
+}
 type RowName = keyof typeof ROWS
 const NAMES = Object.keys(ROWS) as RowName[]
 

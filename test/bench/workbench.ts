@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Installation } from '../support/daemon.ts'
+import { Services } from './services.ts'
 
 export interface BenchOptions {
   /** Finished tasks in the store of the row `million`. */
@@ -17,6 +18,7 @@ export class Workbench implements AsyncDisposable {
   readonly #installations = new Set<Installation>()
   readonly #folders = new Set<string>()
   readonly #say: (text: string) => void
+  #services: Promise<Services | undefined> | undefined
 
   constructor(options: BenchOptions, say: (text: string) => void) {
     this.options = options
@@ -48,6 +50,14 @@ export class Workbench implements AsyncDisposable {
     return installation
   }
 
+  /** One RabbitMQ and one Postgres for all rows; says so where they are not to be had. */
+  async services(): Promise<Services | undefined> {
+    this.#services ??= Services.open()
+    const services = await this.#services
+    if (services === undefined) this.#say('  skipped: no RabbitMQ or no Postgres on this machine')
+    return services
+  }
+
   async folder(): Promise<string> {
     const path = await mkdtemp(join(tmpdir(), 'longhaul-bench-'))
     this.#folders.add(path)
@@ -66,6 +76,8 @@ export class Workbench implements AsyncDisposable {
     for (const installation of this.#installations) await this.clear(installation)
     for (const path of this.#folders) await rm(path, { recursive: true, force: true })
     this.#folders.clear()
+    await (await this.#services)?.[Symbol.asyncDispose]()
+    this.#services = undefined
   }
 }
 
