@@ -54,6 +54,16 @@ export interface Service {
   readonly stopGraceMs: number
   /** The service as written, variables filled in: for adapters that honour more of it. */
   readonly compose: JsonObject
+  /** What the top level of its file declares, variables filled in: what the service names stands here. */
+  readonly declared?: Declarations
+}
+
+/** The document's own `secrets`, `configs`, `networks` and `volumes`, as written. */
+export interface Declarations {
+  readonly secrets?: JsonObject
+  readonly configs?: JsonObject
+  readonly networks?: JsonObject
+  readonly volumes?: JsonObject
 }
 
 /** A fixed string, or the input's value at a JSON Pointer. */

@@ -29,6 +29,7 @@ describe('the folder of task types', () => {
       environment: { LOG_LEVEL: 'info' },
       stopSignal: 'SIGTERM',
       stopGraceMs: 30_000,
+      declared: { secrets: { 's3-credentials': { external: true } } },
     })
     assert.deepEqual(compose['secrets'], ['s3-credentials'])
     assert.equal(compose['x-task'], undefined)

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../json.ts'
-import type { Argument, Definition, Service, TaskType } from '../task-type.ts'
+import type { Argument, Declarations, Definition, Service, TaskType } from '../task-type.ts'
 import { type Environment, interpolateDeep } from './interpolate.ts'
 import { bytes, duration, list, number, object, text, words, wrong } from './reader.ts'
 import { compileRetry } from './retry.ts'
@@ -13,8 +13,8 @@ const DAY_MS = 86_400_000
  */
 export function compileTaskType(definition: Definition, env: Environment): TaskType {
   const { name, hash, directory } = definition
-  const compose = interpolateDeep(definition.compose, env)
-  const service = object(object((compose as JsonObject)['services'], 'services')[name], 'services')
+  const compose = interpolateDeep(definition.compose, env) as JsonObject
+  const service = object(object(compose['services'], 'services')[name], 'services')
   const path = `services.${name}`
   const task = object(service['x-task'], `${path}.x-task`)
   const of = (key: string): [Json | undefined, string] => [task[key], `${path}.x-task.${key}`]
@@ -28,7 +28,7 @@ export function compileTaskType(definition: Definition, env: Environment): TaskT
     name,
     hash,
     directory,
-    service: compileService(service, path, env),
+    service: { ...compileService(service, path, env), ...compileDeclarations(compose) },
     ...(command !== undefined && { command }),
     ...(idPointer !== undefined && { idPointer }),
     input: object(...of('input')),
@@ -68,6 +68,15 @@ function compileService(service: JsonObject, path: string, env: Environment): Se
     stopSignal: signalName(text(...of('stop_signal')) ?? 'SIGTERM'),
     stopGraceMs: duration(...of('stop_grace_period')) ?? 10_000,
     compose,
+  }
+}
+
+function compileDeclarations(compose: JsonObject): { declared?: Declarations } {
+  const kinds = ['secrets', 'configs', 'networks', 'volumes'] as const
+  const declared = kinds.filter((kind) => isJsonObject(compose[kind]))
+  if (declared.length === 0) return {}
+  return {
+    declared: Object.fromEntries(declared.map((kind) => [kind, object(compose[kind], kind)])),
   }
 }
 
