@@ -17,8 +17,13 @@ export {
   TaskStarted,
   TaskSucceeded,
 } from './core/messages.ts'
-export type { CommandName, EventBody, EventName } from './core/messages.ts'
+export type { CommandName, ErrorDetail, EventBody, EventName } from './core/messages.ts'
 export type { WireAttempt, WireExit, WireOutcome, WireTask } from './core/wire.ts'
-export type { Observation, UnitIdentity, UnitSpec } from './core/unit.ts'
 export type { CheckResult, SchedulerAdapter, SchedulerKind } from './ports/scheduler-adapter.ts'
+export { sameIdentity } from './core/unit.ts'
+export type { Observation, Sight, UnitIdentity, UnitSpec } from './core/unit.ts'
+export { exitOfCode } from './core/exit.ts'
+export type { ExitReason, ObservedExit } from './core/exit.ts'
+export type { Service, TaskType } from './core/task-type.ts'
+export type { Json } from './core/json.ts'
 export { Rejected, Unavailable } from './core/errors.ts'
