@@ -1,0 +1,131 @@
+import { bytes, list, number, object, text } from '../../../../src/core/compose/reader.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import type { Service } from '../../../../src/core/task-type.ts'
+import { flag, needsApi, pairs, present, presentOrNone, refused, texts } from './draft.ts'
+import type { SwarmFacts } from './draft.ts'
+import { tmpfsMount } from './tmpfs.ts'
+
+type Facts = Pick<SwarmFacts, 'api'>
+
+/** `volumes`, `tmpfs` and `shm_size` as mounts. */
+export function mountsOf(service: Service, facts: Facts): readonly JsonObject[] {
+  const { compose } = service
+  const volumes = list(compose['volumes']).map((item, i) => {
+    const key = `volumes[${i}]`
+    const written = isJsonObject(item) ? item : shortForm(text(item, key) ?? '', key)
+    return mountOf(written, service, facts, key)
+  })
+  const folders = (texts(compose['tmpfs'], 'tmpfs') ?? []).map((one) => tmpfsMount(one, facts))
+  const shm = bytes(compose['shm_size'], 'shm_size')
+  // Swarm has no field for it; a mount of its own at the same place is the same to the program.
+  const shared = shm === undefined ? [] : [{ ...SHM, TmpfsOptions: { SizeBytes: shm } }]
+  return [...volumes, ...folders, ...shared]
+}
+
+const SHM = { Type: 'tmpfs', Target: '/dev/shm' }
+
+const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']
+
+/** `source:/target:options`, as the long form of it. */
+function shortForm(written: string, key: string): JsonObject {
+  const parts = written.split(':')
+  if (parts.length === 1) return { type: 'volume', target: written }
+  if (parts.length > 3) throw refused(key, `'${written}' is not source:/target:options`)
+  const [source = '', target = '', options = ''] = parts
+  const bind = /^[./~]/.test(source)
+  const form: Record<string, Json> = { type: bind ? 'bind' : 'volume', source, target }
+  for (const option of options.split(',').filter((one) => one !== '')) {
+    if (option === 'ro') form['read_only'] = true
+    else if (PROPAGATIONS.includes(option)) form['bind'] = { propagation: option }
+    else if (option === 'nocopy') form['volume'] = { nocopy: true }
+    else if (!['rw', 'cached', 'delegated', 'consistent'].includes(option)) {
+      throw refused(key, `Swarm has no mount option '${option}'`)
+    }
+  }
+  return form
+}
+
+function mountOf(written: JsonObject, service: Service, facts: Facts, key: string): JsonObject {
+  const type = text(written['type'], `${key}.type`) ?? 'volume'
+  const source = text(written['source'], `${key}.source`)
+  const target = text(written['target'], `${key}.target`)
+  if (target === undefined || target === '') throw refused(key, 'a mount needs a target')
+  const readOnly = flag(written['read_only'], `${key}.read_only`)
+  const common = { Type: type, Target: target, ReadOnly: readOnly }
+  switch (type) {
+    case 'bind':
+      return present({
+        ...common,
+        Source: folderOfNode(source, key),
+        BindOptions: bindOptions(object(written['bind'], `${key}.bind`), `${key}.bind`),
+      })
+    case 'volume':
+      return present({ ...common, ...volumeOf(source, written, service, facts, key) })
+    case 'tmpfs': {
+      const options = object(written['tmpfs'], `${key}.tmpfs`)
+      const mode = number(options['mode'], `${key}.tmpfs.mode`)
+      const size = bytes(options['size'], `${key}.tmpfs.size`)
+      return present({
+        ...common,
+        TmpfsOptions: presentOrNone({ SizeBytes: size, Mode: mode }),
+      })
+    }
+    case 'cluster':
+      needsApi(facts, `${key}.type: cluster`, 42)
+      return present({ ...common, Source: source })
+    case 'npipe':
+      return present({ ...common, Source: source })
+    case 'image': {
+      needsApi(facts, `${key}.type: image`, 48)
+      const subpath = text(object(written['image'], key)['subpath'], `${key}.image.subpath`)
+      const options = presentOrNone({ Subpath: subpath })
+      return present({ ...common, Source: source, ImageOptions: options })
+    }
+    default:
+      throw refused(`${key}.type`, `Swarm has no mounts of the type '${type}'`)
+  }
+}
+
+/** Swarm takes a relative path when it is created and rejects the task on the node. */
+function folderOfNode(source: string | undefined, key: string): string {
+  if (source !== undefined && /^(\/|[A-Za-z]:[\\/]|\{\{)/.test(source)) return source
+  throw refused(
+    key,
+    `'${source ?? ''}' must be an absolute path: it is a folder of whichever node the task comes to`,
+  )
+}
+
+function bindOptions(bind: JsonObject, key: string): JsonObject | undefined {
+  if (bind['selinux'] !== undefined) throw refused(`${key}.selinux`, 'Swarm cannot relabel folders')
+  return presentOrNone({ Propagation: text(bind['propagation'], `${key}.propagation`) })
+}
+
+function volumeOf(
+  source: string | undefined,
+  written: JsonObject,
+  { declared }: Service,
+  facts: Facts,
+  key: string,
+): Record<string, Json | undefined> {
+  const options = object(written['volume'], `${key}.volume`)
+  const subpath = text(options['subpath'], `${key}.volume.subpath`)
+  if (subpath !== undefined) needsApi(facts, `${key}.volume.subpath`, 45)
+  const volume = object(declared?.volumes?.[source ?? ''], `volumes.${source ?? ''}`)
+  const external = volume['external']
+  const isExternal = external !== undefined && external !== false
+  const named = isJsonObject(external) ? external['name'] : undefined
+  const labels = { ...pairs(volume['labels'], 'labels'), ...pairs(options['labels'], 'labels') }
+  const driver = presentOrNone({
+    Name: isExternal ? undefined : text(volume['driver'], 'volumes.driver'),
+    Options: isExternal ? undefined : presentOrNone(pairs(volume['driver_opts'], 'driver_opts')),
+  })
+  return {
+    Source: source === undefined ? undefined : (text(volume['name'] ?? named, key) ?? source),
+    VolumeOptions: presentOrNone({
+      NoCopy: flag(options['nocopy'], `${key}.volume.nocopy`),
+      Subpath: subpath,
+      Labels: isExternal ? undefined : presentOrNone(labels),
+      DriverConfig: driver,
+    }),
+  }
+}
