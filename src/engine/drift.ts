@@ -13,15 +13,23 @@ export interface Drift {
   check(): Promise<void>
 }
 
+/** What a later watch of the same process may go on from. */
+export interface KnownDrift extends Drift {
+  /** The wall clock's lead over the monotonic one that is known of, in milliseconds. */
+  readonly knownMs: number
+}
+
 export function createDrift(deps: {
   readonly clock: Clock
   readonly logger: Logger
   readonly shift: (ms: number) => Promise<void>
-}): Drift {
+  /** What an earlier watch of this process knew: jumps since then count. Without it, from now on. */
+  readonly knownMs?: number
+}): KnownDrift {
   const { clock, logger, shift } = deps
   // Whole milliseconds: the store keeps nothing finer.
   const offset = (): number => Math.round(clock.now().getTime() - clock.monotonicMs())
-  let known = offset()
+  let known = deps.knownMs ?? offset()
   let shifting: Promise<void> | undefined
 
   async function shiftBy(ms: number): Promise<void> {
@@ -31,6 +39,9 @@ export function createDrift(deps: {
   }
 
   return {
+    get knownMs() {
+      return known
+    },
     async check() {
       if (shifting !== undefined) return shifting
       const jump = offset() - known

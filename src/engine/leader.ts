@@ -10,7 +10,7 @@ import { Bell, LONGEST_SLEEP_MS } from './bell.ts'
 import type { Decider } from './decider.ts'
 import type { Definitions } from './definitions.ts'
 import { runDispatcher } from './dispatcher.ts'
-import { createDrift } from './drift.ts'
+import { createDrift, type Drift, type KnownDrift } from './drift.ts'
 import { runHousekeeping } from './housekeeping.ts'
 import { createReconciler } from './reconciler.ts'
 import type { TaskTypes } from './task-types.ts'
@@ -42,12 +42,23 @@ const FIRST_LIST_MS = 10_000
  */
 export async function runLeader(parts: LeaderParts, signal: AbortSignal): Promise<void> {
   const { store, clock, logger, meter } = parts
+  let latest: { readonly epoch: number; readonly drift: KnownDrift } | undefined
   while (!signal.aborted) {
     try {
       await using lease = await store.leadership.acquire(signal)
       logger.info('lead.taken', { epoch: lease.epoch })
       meter.leading(true)
-      await lead(parts, lease, signal)
+      // A jump of the clock ends a lease. Where nobody else has led since, what was due is still as it
+      // was before the jump; where somebody has, it goes by that one's clock.
+      const knownMs = latest?.epoch === lease.epoch - 1 ? latest.drift.knownMs : undefined
+      const drift = createDrift({
+        clock,
+        logger,
+        shift: (ms) => store.tasks.shiftDues(ms, lease),
+        ...(knownMs !== undefined && { knownMs }),
+      })
+      latest = { epoch: lease.epoch, drift }
+      await lead(parts, lease, drift, signal)
     } catch (error) {
       if (aborted(signal)) break
       logger.warn('lead.lost', { error: errorMessage(error) })
@@ -58,8 +69,13 @@ export async function runLeader(parts: LeaderParts, signal: AbortSignal): Promis
   }
 }
 
-async function lead(parts: LeaderParts, lease: Lease, stop: AbortSignal): Promise<void> {
-  const { store, clock, logger } = parts
+async function lead(
+  parts: LeaderParts,
+  lease: Lease,
+  drift: Drift,
+  stop: AbortSignal,
+): Promise<void> {
+  const { store, clock } = parts
   const failed = new AbortController()
   const signal = AbortSignal.any([stop, lease.lost, failed.signal])
   const bells = { queue: new Bell(), tasks: new Bell(), list: new Bell() }
@@ -68,11 +84,6 @@ async function lead(parts: LeaderParts, lease: Lease, stop: AbortSignal): Promis
     store.onWrite('tasks', bells.tasks.ring),
     parts.onTaskTypes(bells.queue.ring),
   ]
-  const drift = createDrift({
-    clock,
-    logger,
-    shift: (ms) => store.tasks.shiftDues(ms, lease),
-  })
   const common = {
     ...parts,
     installation: store.installation,

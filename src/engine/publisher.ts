@@ -7,8 +7,9 @@ import type { MessageTransport } from '../ports/transport.ts'
 import type { Bell } from './bell.ts'
 
 const BATCH = 64
-const HOLD_MS = 30_000
-const LONGEST_PAUSE_MS = 30_000
+/** Longer than a transport tries: what a killed replica had claimed goes out when it is over. */
+const HOLD_MS = 15_000
+const LONGEST_PAUSE_MS = 5_000
 
 /**
  * Brings events from the outbox to the bus: for each task only its oldest unsent one, so that they leave
@@ -19,7 +20,7 @@ const LONGEST_PAUSE_MS = 30_000
  */
 export async function runPublisher(deps: {
   readonly events: EventLog
-  readonly transport: Pick<MessageTransport, 'publish'>
+  readonly transport: Pick<MessageTransport, 'publish' | 'sendable'>
   readonly bell: Bell
   readonly clock: Clock
   readonly logger: Logger
@@ -27,9 +28,10 @@ export async function runPublisher(deps: {
   readonly signal: AbortSignal
 }): Promise<void> {
   const { events, transport, bell, clock, logger, meter, signal } = deps
-  let failures = 0
+  let pauses = 0
 
-  async function publish(event: LoggedEvent): Promise<boolean> {
+  /** Why it could not be published, if it could not. */
+  async function publish(event: LoggedEvent): Promise<string | undefined> {
     try {
       await transport.publish(event.message as never, {
         ...(event.correlationId !== undefined && { correlationId: event.correlationId }),
@@ -37,44 +39,50 @@ export async function runPublisher(deps: {
         stickyAttributes: { ...event.stickyAttributes },
       })
     } catch (error) {
-      logger.warn('event.unpublished', {
-        name: event.name,
-        taskId: event.taskId,
-        error: errorMessage(error),
-      })
-      return false
+      return errorMessage(error)
     }
     if (event.name === 'longhaul/task-exited') {
       meter.exitPublished((clock.now().getTime() - event.at.getTime()) / 1000)
     }
-    return true
+    return undefined
   }
 
   /** Whether there may be more at once. */
   async function publishBatch(): Promise<boolean> {
     const batch = await events.claim(BATCH, HOLD_MS)
     if (batch.length === 0) return false
-    const sent = await Promise.all(batch.map(publish))
-    const seqs = (wanted: boolean) => batch.filter((_, i) => sent[i] === wanted).map((e) => e.seq)
-    await events.markSent(seqs(true), clock.now())
-    const unsent = seqs(false)
-    // Some that fail among others stay held, and come again when that is over; all of them: the
-    // transport is away.
-    if (unsent.length < batch.length) return true
-    await events.giveBack(unsent)
-    throw new Error(`none of ${batch.length} events could be published`)
+    const failures = await Promise.all(batch.map(publish))
+    const sent = batch.filter((_, i) => failures[i] === undefined)
+    await events.markSent(seqsOf(sent), clock.now())
+    const unsent = batch.filter((event) => !sent.includes(event))
+    if (sent.length === 0) {
+      await events.giveBack(seqsOf(unsent))
+      throw new Error(`${batch.length} events could not be published: ${failures[0] ?? ''}`)
+    }
+    // Some that fail among others stay held, and come again when that is over.
+    for (const [i, { name, taskId }] of batch.entries()) {
+      const error = failures[i]
+      if (error !== undefined) logger.warn('event.unpublished', { name, taskId, error })
+    }
+    return true
   }
 
   while (!signal.aborted) {
     try {
+      // Nothing is claimed while the transport is away: another replica's may not be.
+      await transport.sendable?.(signal)
       const more = await publishBatch()
-      failures = 0
+      pauses = 0
       if (!more) await bell.wait(clock, Number.POSITIVE_INFINITY, signal)
     } catch (error) {
-      failures += 1
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(failures, 10))
+      pauses += 1
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(pauses, 10))
       logger.warn('publisher.paused', { pauseMs, error: errorMessage(error) })
       await clock.sleep(pauseMs, signal)
     }
   }
+}
+
+function seqsOf(events: readonly LoggedEvent[]): string[] {
+  return events.map(({ seq }) => seq)
 }

@@ -30,6 +30,9 @@ export interface MessageTransport extends Transport<RawMessage> {
 
   readonly deadLetters: DeadLetters
 
+  /** Resolves when messages can be sent, as far as is known, or the signal is aborted. */
+  sendable?(signal: AbortSignal): Promise<void>
+
   /** Throws `Unavailable`, saying why, where messages can be neither had nor sent now. */
   check?(): Promise<void>
 }

@@ -20,10 +20,8 @@ import { ownServer, type PostgresServer, queryOnce } from '../support/postgres.t
 import { type Admin, openAdmin, useBroker } from '../support/rabbitmq.ts'
 import { until } from '../support/store.ts'
 
-/** How many commands are sent while all that is below happens. */
-const COMMANDS = Number(process.env['FAULT_COMMANDS'] ?? 1_000)
-/** Between two of them. */
-const PAUSE_MS = Number(process.env['FAULT_PAUSE_MS'] ?? 100)
+/** Between two commands, which are sent all the while. */
+const PAUSE_MS = Number(process.env['FAULT_PAUSE_MS'] ?? 150)
 /** How long each fault is held: longer than every timeout that it should run into. */
 const HOLD_MS = Number(process.env['FAULT_HOLD_MS'] ?? 6_000)
 const LEAD_LIMIT_MS = 12_000
@@ -59,8 +57,7 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
       ...HEARD,
     )
     await subscriber.ready()
-    const amount = [String(COMMANDS), String(PAUSE_MS)]
-    sender = runProgram('rabbitmq-sender.ts', broker().url, cluster.files.sent, ...amount)
+    sender = runProgram('rabbitmq-sender.ts', broker().url, cluster.files.sent, String(PAUSE_MS))
   })
   after(async function () {
     this.timeout(60_000)
@@ -79,12 +76,8 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
   /** Commands are accepted, started, decided, and their ends told. */
   async function goesOn(): Promise<void> {
     const [sent, before] = [linesOf(cluster.files.sent).length, ended()]
-    await until(
-      () => linesOf(cluster.files.sent).length > sent + 5 || sent >= COMMANDS,
-      'sent',
-      60_000,
-    )
-    await until(() => ended() > before + 5 || before >= COMMANDS, 'ended', 60_000)
+    await until(() => linesOf(cluster.files.sent).length > sent + 5, 'more is sent', 60_000)
+    await until(() => ended() > before + 5, 'more ends', 60_000)
   }
   /** Does it to the leader, and sees another lead in time. */
   async function anotherLeads(when: (leader: Replica) => unknown): Promise<Replica> {
@@ -210,12 +203,13 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
   }
 
   it('has lost nothing, done nothing twice, and told everything in order', async function () {
-    this.timeout(120_000 + COMMANDS * PAUSE_MS)
+    this.timeout(300_000)
+    sender.child.kill('SIGTERM')
     assert.equal(await sender.exited, 0)
     const tasks = await allEnded(cluster.anyone, 120_000)
     const { sent, ran, heard } = cluster.files
     const acknowledged = linesOf(sent)
-    assert.equal(acknowledged.length, COMMANDS)
+    assert.ok(acknowledged.length > 500, String(acknowledged.length))
     const events = await logOf(cluster.anyone, tasks.length)
     assertNothingLostOrDoubled({ acknowledged, tasks, events, ran: linesOf(ran) })
     const told = events.filter(({ name }) => HEARD.includes(name)).length
@@ -237,5 +231,8 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
       30_000,
     )
     assert.equal(await admin.count('longhaul-dead-letter'), 0)
+    process.stderr.write(
+      `      ${acknowledged.length} tasks, ${linesOf(ran).length} attempts, ${events.length} events\n`,
+    )
   })
 })

@@ -8,8 +8,14 @@ import { createTransitions } from '../../src/engine/transitions.ts'
 import type { Lease } from '../../src/ports/leadership.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { type FakeCall, FakeScheduler } from '../support/fake-scheduler.ts'
-import { CountingMeter, fixedTypes, loadedType, Simulation } from '../support/simulation.ts'
-import { found, ManualClock, openMemoryStore, until } from '../support/store.ts'
+import {
+  CountingMeter,
+  fixedTypes,
+  JumpingClock,
+  loadedType,
+  Simulation,
+} from '../support/simulation.ts'
+import { found, openMemoryStore, until } from '../support/store.ts'
 import { LineLogger } from './bus-harness.ts'
 
 const TYPE = loadedType('work', { on_node_lost: { action: 'retry', after: '60s' } })
@@ -46,7 +52,7 @@ class HeldLease implements Lease {
 
 /** A leader over a store in memory, whose lead the test gives and takes. */
 class Harness implements AsyncDisposable {
-  readonly clock: ManualClock
+  readonly clock: JumpingClock
   readonly store: Store
   readonly scheduler: FakeScheduler
   readonly logger = new LineLogger()
@@ -55,12 +61,16 @@ class Harness implements AsyncDisposable {
   readonly leases: HeldLease[] = []
   /** Writes made under a lease, by the lease's epoch. */
   readonly writes: (number | undefined)[] = []
+  /** By how much what is due was shifted. */
+  readonly shifts: number[] = []
   /** Whether the lead is to be had. */
   free = true
+  /** How often others have led. */
+  ledElsewhere = 0
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
-  private constructor(store: Store, clock: ManualClock) {
+  private constructor(store: Store, clock: JumpingClock) {
     this.store = store
     this.clock = clock
     this.scheduler = new FakeScheduler({ now: () => clock.now() })
@@ -72,7 +82,7 @@ class Harness implements AsyncDisposable {
   }
 
   static async open(): Promise<Harness> {
-    const clock = new ManualClock()
+    const clock = new JumpingClock()
     return new Harness(await openMemoryStore(clock), clock)
   }
 
@@ -84,6 +94,7 @@ class Harness implements AsyncDisposable {
       get: (target, name: keyof Store['tasks']) => {
         // The store knows of no lease: these are the test's.
         if (name === 'purge') return () => Promise.resolve(0)
+        if (name === 'shiftDues') return (ms: number) => Promise.resolve(void this.shifts.push(ms))
         if (name !== 'apply') return (target[name] as () => unknown).bind(target)
         return (...[change, lease]: Parameters<Store['tasks']['apply']>) => {
           this.writes.push(lease?.epoch)
@@ -126,7 +137,7 @@ class Harness implements AsyncDisposable {
       await new Promise((resolve) => setImmediate(resolve))
       signal.throwIfAborted()
     }
-    const lease = new HeldLease(this.leases.length + 1)
+    const lease = new HeldLease(this.leases.length + this.ledElsewhere + 1)
     this.leases.push(lease)
     return lease
   }
@@ -316,6 +327,24 @@ describe('the leader', () => {
     assert.equal(harness.scheduler.running().length, 1)
     assert.equal(harness.leases.length, 1, 'that is no reason to give up the lead')
   })
+
+  for (const [others, ledElsewhere] of [
+    ['nobody else has led since', 0],
+    ['somebody else has led since', 1],
+  ] as const) {
+    const does = ledElsewhere === 0 ? 'shifts what is due' : 'leaves what is due where it is'
+    it(`${does} when a jump of the clock has ended its lease and ${others}`, async () => {
+      harness.run()
+      await harness.rest()
+      harness.clock.jump(3_600_000)
+      harness.lease.end()
+      harness.ledElsewhere = ledElsewhere
+      await harness.rest()
+      await harness.advance(1_000)
+      assert.equal(harness.leases.length, 2)
+      assert.deepEqual(harness.shifts, ledElsewhere === 0 ? [3_600_000] : [])
+    })
+  }
 })
 
 describe('the reconciler', () => {

@@ -36,3 +36,18 @@ export async function atMost(limitMs: number, clock: Clock, ending: Promise<void
   })
   await Promise.race([end, clock.sleep(limitMs, ended.signal)])
 }
+
+/** Whether it came to its end before the signal was aborted. */
+export async function endedBefore(signal: AbortSignal, ending: Promise<void>): Promise<boolean> {
+  if (signal.aborted) return false
+  const aborted = Promise.withResolvers<false>()
+  const onAbort = () => {
+    aborted.resolve(false)
+  }
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([ending.then(() => true), aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

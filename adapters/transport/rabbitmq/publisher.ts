@@ -3,9 +3,10 @@ import type { Channel, Connection, Envelope, ReturnedMessage } from 'rabbitmq-cl
 import { errorMessage, Rejected, Unavailable } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
+import { declare, isRefusal } from './declare.ts'
 import { LastingChannel } from './lasting-channel.ts'
-import { within } from './limit.ts'
-import { isRefusal } from './topology.ts'
+import { endedBefore, within } from './limit.ts'
+import { fanout } from './topology.ts'
 
 /** Less than an outbox row is held for, so that it is given back by who claimed it. */
 const CONFIRM_LIMIT_MS = 10_000
@@ -60,6 +61,15 @@ export class ConfirmingPublisher {
     return this.#channel
   }
 
+  /** The channel, as soon as the broker takes messages; undefined when the signal is aborted first. */
+  async usable(signal: AbortSignal): Promise<Channel | undefined> {
+    for (;;) {
+      const channel = await this.#channel.ready(signal)
+      if (channel === undefined || this.#unblocked === undefined) return channel
+      if (!(await endedBefore(signal, this.#unblocked.promise))) return undefined
+    }
+  }
+
   /**
    * To everybody who is bound to messages of this name. Resolves when the broker has confirmed it: with
    * false where it was mandatory and nobody is. `Unavailable` where that is not to be had in time: it
@@ -84,7 +94,8 @@ export class ConfirmingPublisher {
     prepare?: (channel: Channel) => Promise<void>,
   ): Promise<boolean> {
     return within(CONFIRM_LIMIT_MS, this.#clock, 'the broker has not confirmed', async (signal) => {
-      const channel = await this.#usable(signal)
+      const channel = await this.usable(signal)
+      if (channel === undefined) throw away()
       await prepare?.(channel)
       // Given up: sent now, it would come after what its sender does next.
       if (signal.aborted || !channel.active) throw away()
@@ -110,15 +121,6 @@ export class ConfirmingPublisher {
     }
   }
 
-  async #usable(signal: AbortSignal): Promise<Channel> {
-    for (;;) {
-      const channel = await this.#channel.ready(signal)
-      if (channel === undefined) throw away()
-      if (this.#unblocked === undefined) return channel
-      await this.#unblocked.promise
-    }
-  }
-
   async #setUp(channel: Channel): Promise<void> {
     if (this.#declared.has(channel)) return
     this.#declared.set(channel, new Map())
@@ -133,13 +135,11 @@ export class ConfirmingPublisher {
     const declared = this.#declared.get(channel) ?? new Map<string, Promise<void>>()
     const known = declared.get(name)
     if (known !== undefined) return known
-    const declaring = this.#connection
-      .exchangeDeclare({ exchange: name, type: 'fanout', durable: true })
-      .catch((error: unknown) => {
-        declared.delete(name)
-        if (!isRefusal(error)) throw away(error)
-        throw new Rejected('exchange-refused', `exchange ${name}: ${errorMessage(error)}`, error)
-      })
+    const declaring = declare(this.#connection, fanout(name)).catch((error: unknown) => {
+      declared.delete(name)
+      if (!isRefusal(error)) throw away(error)
+      throw new Rejected('exchange-refused', `exchange ${name}: ${errorMessage(error)}`, error)
+    })
     declared.set(name, declaring)
     return declaring
   }

@@ -140,6 +140,10 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
     await Promise.all([this.#publisher.channel.ready(signal), this.#consumer.channel.ready(signal)])
   }
 
+  async sendable(signal: AbortSignal): Promise<void> {
+    await this.#publisher.usable(signal)
+  }
+
   /** Whether messages can come and go now; `Unavailable` says why not. */
   check(): Promise<void> {
     const { channel, refused } = this.#consumer
