@@ -15,21 +15,25 @@ import { openTransport } from './open-transport.ts'
 import { readSecret } from './read-secret.ts'
 import { schedulerKinds } from './scheduler-kinds.ts'
 import { systemClock } from './system-clock.ts'
+import { whenAvailable } from './when-available.ts'
 
 /** Where the store keeps the id of the folder of units that its tasks run in. */
 const UNITS_FOLDER = 'process-units-folder'
 
 /**
  * Opens what the daemon's file names. Disposing of it closes everything again, in reverse order, also
- * where opening fails half way. `ConfigError` for a file that cannot be used.
+ * where opening fails half way. `ConfigError` for a file that cannot be used; the signal's reason when it
+ * is aborted while the database is waited for.
  */
 export async function openParts(options: {
   readonly configFile: string
   readonly env: NodeJS.ProcessEnv
   readonly version: string
   readonly logger: Logger
+  /** Ends the wait for a database that is not there. */
+  readonly signal: AbortSignal
 }): Promise<DaemonParts & AsyncDisposable> {
-  const { configFile, env, version, logger } = options
+  const { configFile, env, version, logger, signal } = options
   await using opened = new AsyncDisposableStack()
   const config = await loadDaemonConfig(configFile)
   const schedulerKind = schedulerKindOf(config)
@@ -42,7 +46,13 @@ export async function openParts(options: {
   const token = await readSecret(configFile, 'http.token_file', config.http.tokenFile)
   const clock = systemClock
   await makeDataFolder(config.data, configFile)
-  const store = opened.use(await openStore(config, { clock, logger }))
+  const store = opened.use(
+    await whenAvailable('store', () => openStore(config, { clock, logger }), {
+      clock,
+      logger,
+      signal,
+    }),
+  )
   const scheduler = opened.use(
     await openProcessScheduler({
       directory: config.data,

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { ConfigError, errorMessage } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import { createLogger } from './logger.ts'
@@ -27,7 +28,7 @@ export async function runDaemon(options: {
     reload()
   })
   try {
-    await using parts = await openParts({ ...options, logger })
+    await using parts = await openParts({ ...options, logger, signal: asked })
     {
       await using daemon = await startDaemon(parts)
       const { host, port } = daemon.address
@@ -36,12 +37,13 @@ export async function runDaemon(options: {
       const types = parts.taskTypes.all().length
       logger.info('daemon.started', { url, config: options.configFile, types, installation })
       reload = () => void parts.taskTypes.reload()
-      await asked
+      await aborted(asked)
       exitInTime(logger)
     }
     logger.info('daemon.stopped', {})
     return EXIT.done
   } catch (error) {
+    if (asked.aborted && error === asked.reason) return EXIT.done
     if (error instanceof ConfigError) {
       for (const issue of error.message.split('\n')) process.stderr.write(`${issue}\n`)
       return EXIT.configuration
@@ -64,16 +66,18 @@ function causeOf(error: unknown): string | undefined {
   return error.cause === undefined ? error.stack : errorMessage(error.cause)
 }
 
-/** Resolves at the first signal that asks to stop; exits the process at the second. */
-function stopSignal(logger: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) process.exit(signal === 'SIGINT' ? 130 : 143)
-      asked = true
-      logger.info('daemon.stopping', { signal })
-      resolve()
-    }
-    for (const signal of SIGNALS) process.on(signal, onSignal)
-  })
+/** Aborted by the first signal that asks to stop; the second exits the process. */
+function stopSignal(logger: Logger): AbortSignal {
+  const asked = new AbortController()
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (asked.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
+    logger.info('daemon.stopping', { signal })
+    asked.abort()
+  }
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  return asked.signal
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }
