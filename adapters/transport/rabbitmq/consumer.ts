@@ -2,10 +2,9 @@ import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client'
 import { errorMessage } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
+import { declare, isRefusal } from './declare.ts'
 import { LastingChannel } from './lasting-channel.ts'
 import {
-  declare,
-  isRefusal,
   LONGEST_NAME_BYTES,
   receivedTopology,
   serviceTopology,
@@ -132,7 +131,7 @@ export class QueueConsumer {
 
   async #make(channel: Channel, progress: Progress): Promise<void> {
     if (!progress.declared) {
-      await declare(channel, serviceTopology(this.#service))
+      await declare(this.#connection, serviceTopology(this.#service))
       progress.declared = true
     }
     for (const name of this.#names) {
@@ -161,7 +160,6 @@ export class QueueConsumer {
         this.#refuse(name, `longer than ${LONGEST_NAME_BYTES} bytes`)
         return
       }
-      // On the connection's own channel: a refusal ends the channel that it comes on.
       await declare(this.#connection, receivedTopology(this.#service.queue, [name]))
       this.#refused.delete(name)
     } catch (error) {

@@ -5,10 +5,11 @@ import type { Logger } from '../../../src/ports/logger.ts'
 import type { DeadLetter, DeadLetters } from '../../../src/ports/transport.ts'
 import { keepBytes } from './bytes.ts'
 import { deadLetterOf, deliveryCount, letterId } from './dead-letter.ts'
+import { declare } from './declare.ts'
 import { copyEnvelope, type Received, UNTRIED } from './envelope.ts'
 import { within } from './limit.ts'
 import type { ConfirmingPublisher } from './publisher.ts'
-import { deadLetterName, deadLetterQueue, declaration, type ServiceQueue } from './topology.ts'
+import { deadLetterName, deadLetterQueue, type ServiceQueue } from './topology.ts'
 
 /** The oldest so many are looked at; the newer ones come into sight as these go. */
 const WINDOW = 500
@@ -175,7 +176,7 @@ async function onChannel<T>(
 }
 
 async function take(
-  { service, clock }: Parts,
+  { service, connection, clock }: Parts,
   channel: Channel,
   signal: AbortSignal,
 ): Promise<readonly Taken[]> {
@@ -188,8 +189,9 @@ async function take(
   channel.once('close', () => {
     arrived.abort()
   })
-  const declared = declaration(deadLetterQueue(service))
-  const { messageCount } = await channel.queueDeclare(declared)
+  const declared = { exchanges: [], queues: [deadLetterQueue(service)], bindings: [] }
+  await declare(connection, declared)
+  const { messageCount } = await channel.queueDeclare({ queue, passive: true })
   await channel.basicQos({ prefetchCount: WINDOW })
   const { consumerTag } = await channel.basicConsume({ queue }, (message) => {
     arrivals += 1

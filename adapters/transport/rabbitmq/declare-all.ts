@@ -1,15 +1,9 @@
 import type { Connection } from 'rabbitmq-client'
 import { errorMessage, Rejected, Unavailable } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
+import { declare, isRefusal } from './declare.ts'
 import { within } from './limit.ts'
-import {
-  declare,
-  isRefusal,
-  receivedTopology,
-  serviceTopology,
-  type ServiceQueue,
-  type Topology,
-} from './topology.ts'
+import { receivedTopology, serviceTopology, type ServiceQueue, type Topology } from './topology.ts'
 
 const LIMIT_MS = 10_000
 

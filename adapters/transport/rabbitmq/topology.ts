@@ -1,4 +1,3 @@
-import { AMQPError, type Channel, type Connection } from 'rabbitmq-client'
 import { RETRY_PAUSES_MS } from '../../../src/core/retry-pauses.ts'
 
 /** Names are short strings in AMQP, and the client cuts off without a word. */
@@ -75,6 +74,11 @@ export function receivedTopology(queue: string, names: readonly string[]): Topol
   }
 }
 
+/** The exchange of the messages of a name that are only sent. */
+export function fanout(name: string): Topology {
+  return { exchanges: [{ name, type: 'fanout' }], queues: [], bindings: [] }
+}
+
 export function deadLetterName(queue: string): string {
   return `${queue}-dead-letter`
 }
@@ -89,26 +93,5 @@ export function nearestPauseMs(wishMs: number): number {
     (nearest, pauseMs) =>
       Math.abs(pauseMs - wishMs) < Math.abs(nearest - wishMs) ? pauseMs : nearest,
     RETRY_PAUSES_MS[0],
-  )
-}
-
-/** Declares what is missing; what is there already, and is the same, stays as it is. */
-export async function declare(broker: Channel | Connection, topology: Topology): Promise<void> {
-  for (const { name, type } of topology.exchanges) {
-    await broker.exchangeDeclare({ exchange: name, type, durable: true })
-  }
-  for (const queue of topology.queues) await broker.queueDeclare(declaration(queue))
-  for (const binding of topology.bindings) await broker.queueBind(binding)
-}
-
-export function declaration({ name, arguments: args }: DeclaredQueue) {
-  return { queue: name, durable: true, arguments: { ...args } }
-}
-
-/** Whether the broker has said no, and will say so again. */
-export function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof AMQPError &&
-    ['PRECONDITION_FAILED', 'ACCESS_REFUSED', 'NOT_ALLOWED', 'COMMAND_INVALID'].includes(error.code)
   )
 }
