@@ -3,7 +3,14 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { Store } from '../../../src/ports/store.ts'
 import type { Driver } from '../sql/driver.ts'
-import { migrate, requireSchema, schemaVersion } from '../sql/migrate.ts'
+import {
+  migrate,
+  type Migrated,
+  requireSchema,
+  schemaState,
+  type SchemaState,
+  schemaVersion,
+} from '../sql/migrate.ts'
 import { MIGRATIONS } from '../sql/migrations.ts'
 import { raw, sql } from '../sql/statement.ts'
 import { createSqlStore } from '../sql/store.ts'
@@ -78,31 +85,29 @@ export async function openPostgresStore(
 }
 
 /** Makes the schema, or brings it to this release's version. Throws as opening the store does. */
-export async function migratePostgres(options: PostgresOptions): Promise<void> {
+export async function migratePostgres(options: PostgresOptions): Promise<Migrated> {
   const { logger } = options
   await using opened = new AsyncDisposableStack()
   const driver = opened.use(
     new PostgresDriver(openConnections(targetOf(options), MIGRATION_LIMITS, logger), SILENT),
   )
   try {
-    await migrate(driver, POSTGRES, options)
+    return await migrate(driver, POSTGRES, options)
   } catch (error) {
     throw openingError(error)
   }
 }
 
-/**
- * Resolves where this release runs on the schema as it is. Throws `Rejected` (`schema-older`,
- * `schema-newer`, `store-login`, `store-url`) or `Unavailable`. Writes nothing.
- */
-export async function checkPostgresSchema(options: PostgresOptions): Promise<void> {
+/** Writes nothing. Throws `Rejected` (`store-login`, `store-url`) or `Unavailable`. */
+export async function postgresSchema(options: PostgresOptions): Promise<SchemaState> {
   const { logger } = options
   await using driver = new PostgresDriver(
     openConnections(targetOf(options), { ...LIMITS, connections: 1 }, logger),
     SILENT,
   )
   try {
-    await requireVersion(driver)
+    const found = await versionOf(driver)
+    return await driver.read(() => schemaState(found))
   } catch (error) {
     throw openingError(error)
   }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { checkPostgresSchema, migratePostgres } from '../../../../adapters/store/postgres/open.ts'
+import { migratePostgres, postgresSchema } from '../../../../adapters/store/postgres/open.ts'
+import { MIGRATIONS } from '../../../../adapters/store/sql/migrations.ts'
 import { Rejected, Unavailable } from '../../../../src/core/errors.ts'
 import { systemClock } from '../../../../src/app/system-clock.ts'
 import { freshDatabase, type Database } from '../../../support/postgres.ts'
 import { QuietLogger } from '../../../support/store.ts'
 import { openStore } from './opened.ts'
+
+const LATEST = MIGRATIONS.length
 
 describe('opening the Postgres store', () => {
   let database: Database
@@ -17,14 +20,14 @@ describe('opening the Postgres store', () => {
 
   it('leaves the schema alone where it is told to, until somebody migrates it', async () => {
     await assert.rejects(openStore(database.url, { migrate: false }), { code: 'schema-older' })
-    await assert.rejects(checkPostgresSchema(options()), { code: 'schema-older' })
+    assert.deepEqual(await postgresSchema(options()), { found: 0, known: LATEST, fit: 'older' })
     assert.deepEqual(
       await database.query(`SELECT 1 FROM pg_tables WHERE schemaname = 'public'`),
       [],
     )
     await Promise.all([migratePostgres(options()), migratePostgres(options())])
-    await migratePostgres(options())
-    await checkPostgresSchema(options())
+    assert.deepEqual(await migratePostgres(options()), { from: LATEST, to: LATEST })
+    assert.equal((await postgresSchema(options())).fit, 'current')
     await using store = await openStore(database.url, { migrate: false })
     await store.check()
   })
@@ -32,11 +35,11 @@ describe('opening the Postgres store', () => {
   it('refuses a schema that a newer release has written, unless that still lets this one in', async () => {
     await migratePostgres(options())
     await database.query('INSERT INTO migrations (version, applied_at) VALUES (999, 0)')
-    await checkPostgresSchema(options())
+    assert.deepEqual(await postgresSchema(options()), { found: 999, known: LATEST, fit: 'usable' })
     await (await openStore(database.url))[Symbol.asyncDispose]()
     await database.query(`UPDATE remembered SET value = '999' WHERE name = 'schema.oldest'`)
     await assert.rejects(openStore(database.url), { name: 'Rejected', code: 'schema-newer' })
-    await assert.rejects(checkPostgresSchema(options()), { code: 'schema-newer' })
+    assert.equal((await postgresSchema(options())).fit, 'newer')
     await assert.rejects(migratePostgres(options()), { code: 'schema-newer' })
   })
 

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { openSqliteStore } from '../../../../adapters/store/sqlite/open.ts'
+import { MIGRATIONS } from '../../../../adapters/store/sql/migrations.ts'
+import { migrateSqlite, openSqliteStore } from '../../../../adapters/store/sqlite/open.ts'
+import { sqliteSchema } from '../../../../adapters/store/sqlite/schema.ts'
 import { Rejected, Unavailable } from '../../../../src/core/errors.ts'
 import {
   changeOf,
@@ -83,5 +86,50 @@ describe('opening the SQLite store', () => {
     assert.equal((await accepted).accepted, true)
     await assert.rejects(store.check(), { code: 'store-closed' })
     await assert.rejects(store.tasks.find('encode/1'), { code: 'store-closed' })
+  })
+})
+
+describe('the schema of an SQLite store', () => {
+  const clock = new ManualClock()
+  const logger = new QuietLogger()
+  const known = MIGRATIONS.length
+
+  it('is brought up to date by itself, or not at all where that is not wanted', async () => {
+    await using folder = await temporaryFolder()
+    const file = join(folder.path, 'longhaul.db')
+    const options = { file, clock, logger }
+    await assert.rejects(openSqliteStore({ ...options, migrate: false }), { code: 'schema-older' })
+    assert.deepEqual(await migrateSqlite(options), { from: 0, to: known })
+    assert.deepEqual(await migrateSqlite(options), { from: known, to: known })
+    await using store = await openSqliteStore({ ...options, migrate: false })
+    await store.check()
+  })
+
+  it('can be told from outside, beside a process that has it open and before there is one', async () => {
+    await using folder = await temporaryFolder()
+    const file = join(folder.path, 'name with ?#%20.db')
+    assert.equal(await sqliteSchema(file, logger), undefined)
+    await using holder = await startHolder(file)
+    assert.deepEqual(await sqliteSchema(file, logger), { found: known, known, fit: 'current' })
+    await holder.kill()
+    assert.equal((await sqliteSchema(file, logger))?.fit, 'current')
+    assert.deepEqual(
+      (await readdir(folder.path)).filter((name) => name.endsWith('-shm')),
+      [],
+    )
+    using database = new DatabaseSync(file)
+    database.exec('INSERT INTO migrations (version, applied_at) VALUES (999, 0)')
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    assert.equal((await sqliteSchema(file, logger))?.fit, 'usable')
+    database.exec(`UPDATE remembered SET value = '999' WHERE name = 'schema.oldest'`)
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    assert.equal((await sqliteSchema(file, logger))?.fit, 'newer')
+  })
+
+  it('cannot be told of a file that is no database', async () => {
+    await using folder = await temporaryFolder()
+    const file = join(folder.path, 'longhaul.db')
+    await writeFile(file, 'no database, and long enough to be looked at as one '.repeat(100))
+    await assert.rejects(sqliteSchema(file, logger), { code: 'store-damaged' })
   })
 })
