@@ -22,8 +22,9 @@ import { until } from '../support/store.ts'
 
 /** Between two commands, which are sent all the while. */
 const PAUSE_MS = Number(process.env['FAULT_PAUSE_MS'] ?? 150)
-/** How long each fault is held: longer than every timeout that it should run into. */
-const HOLD_MS = Number(process.env['FAULT_HOLD_MS'] ?? 6_000)
+/** How long each fault is held; 15 s is longer than every timeout that it can run into. */
+const HOLD_MS = Number(process.env['FAULT_HOLD_MS'] ?? 4_000)
+const READ_ONLY_MS = Number(process.env['FAULT_READ_ONLY_MS'] ?? 8_000)
 const LEAD_LIMIT_MS = 12_000
 const HEARD = [
   'longhaul/task-exited',
@@ -34,7 +35,7 @@ const HEARD = [
 const SUBSCRIBER = 'e2e-subscriber'
 
 describe('three daemons on one RabbitMQ and one Postgres, under traffic', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   const broker = useBroker({ node: true })
   let postgres: PostgresServer
   let cluster: Cluster
@@ -177,7 +178,7 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
     const reload = 'SELECT pg_reload_conf()'
     await queryOnce(postgres.url, 'ALTER SYSTEM SET default_transaction_read_only = on')
     await queryOnce(postgres.url, reload)
-    await pause(20_000)
+    await pause(READ_ONLY_MS)
     await queryOnce(
       `${postgres.url}?options=-c%20default_transaction_read_only%3Doff`,
       'ALTER SYSTEM RESET default_transaction_read_only',
