@@ -1,14 +1,14 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openProcessScheduler } from '../../adapters/scheduler/process/open.ts'
 import { type DaemonConfig, loadDaemonConfig } from '../config/daemon-config.ts'
 import { loadTaskTypes } from '../config/task-types.ts'
 import { watchTaskTypes } from '../config/watch.ts'
-import { ConfigError, errorMessage } from '../core/errors.ts'
+import { ConfigError } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { SchedulerKind } from '../ports/scheduler-adapter.ts'
 import type { Store } from '../ports/store.ts'
 import type { DaemonParts } from './daemon.ts'
+import { makeDataFolder } from './data-folder.ts'
 import { liveTaskTypes } from './live-task-types.ts'
 import { openStore } from './open-store.ts'
 import { openTransport } from './open-transport.ts'
@@ -89,15 +89,6 @@ function schedulerKindOf({ scheduler, file }: DaemonConfig): SchedulerKind {
   if (kind !== undefined) return kind
   const message = `scheduler.kind: ${scheduler.kind} is not built into this release`
   throw new ConfigError([{ file, message }])
-}
-
-async function makeDataFolder(data: string, file: string): Promise<void> {
-  try {
-    await mkdir(data, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    const message = `data: the folder ${data} cannot be made: ${errorMessage(error)}`
-    throw new ConfigError([{ file, message }])
-  }
 }
 
 /** Units are where they were started: a daemon with another folder would take them all for lost. */

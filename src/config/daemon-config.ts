@@ -26,9 +26,10 @@ export interface DaemonConfig {
         readonly passwordFile?: string
       }
   readonly store:
-    | { readonly kind: 'sqlite' }
+    | { readonly kind: 'sqlite'; readonly migrate: boolean }
     | {
         readonly kind: 'postgres'
+        readonly migrate: boolean
         readonly url: string
         readonly passwordFile?: string
         readonly listenUrl?: string
@@ -105,8 +106,9 @@ interface FileShape {
     | Kinded<'embedded'>
     | (Kinded<'rabbitmq'> &
         Server & { readonly queue?: string; readonly queue_type?: 'quorum' | 'classic' })
-  readonly store?:
+  readonly store?: { readonly migrate?: boolean } & (
     Kinded<'sqlite'> | (Kinded<'postgres'> & Server & { readonly listen_url?: string })
+  )
   readonly scheduler?:
     | Kinded<'process'>
     | (Kinded<'swarm'> & { readonly socket?: string; readonly control_socket?: string })
@@ -164,9 +166,11 @@ function busOf(bus: FileShape['bus'], path: PathOf): DaemonConfig['bus'] {
 }
 
 function storeOf(store: FileShape['store'], path: PathOf): DaemonConfig['store'] {
-  if (store === undefined || store.kind === 'sqlite') return { kind: 'sqlite' }
+  const migrate = store?.migrate ?? DEFAULTS.migrate
+  if (store === undefined || store.kind === 'sqlite') return { kind: 'sqlite', migrate }
   return {
     kind: store.kind,
+    migrate,
     url: store.url,
     ...(store.password_file !== undefined && { passwordFile: path(store.password_file) }),
     ...(store.listen_url !== undefined && { listenUrl: store.listen_url }),

@@ -1,5 +1,5 @@
 import type { Schema } from './schema.ts'
-import { bytes, integer, keys, oneOf, text } from './schema.ts'
+import { bytes, flag, integer, keys, oneOf, text } from './schema.ts'
 
 /**
  * Linux gives one environment string 128 KiB (MAX_ARG_STRLEN), the name and the final NUL of
@@ -12,6 +12,7 @@ export const DEFAULTS = {
   tasks: './tasks',
   queue: 'longhaul',
   queueType: 'quorum',
+  migrate: true,
   socket: '/var/run/docker.sock',
   address: 'http://127.0.0.1:4646',
   namespace: 'default',
@@ -21,6 +22,11 @@ export const DEFAULTS = {
 } as const
 
 const passwordFile = text('The file that holds the password.')
+
+const migrate = flag(
+  'Whether the daemon brings the schema up to date; if not, `longhaul migrate` does.',
+  { default: DEFAULTS.migrate },
+)
 
 const url = (description: string, schemes: string, example: string): Schema =>
   text(description, {
@@ -81,6 +87,7 @@ export const daemonSchema: Schema = keys(
       {
         kind: 'sqlite',
         description: 'A file under `data`: no service needed, one daemon at a time.',
+        properties: { migrate },
       },
       {
         kind: 'postgres',
@@ -93,6 +100,7 @@ export const daemonSchema: Schema = keys(
             'postgres(?:ql)?',
             'postgres://longhaul@postgres/longhaul',
           ),
+          migrate,
         },
         required: ['url'],
       },

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json } from '../core/json.ts'
+import { messagesSchema } from '../core/message-schema.ts'
 import { daemonSchema } from './daemon-schema.ts'
 import { editorSchema } from './editor-schema.ts'
 import { reference } from './reference.ts'
@@ -24,6 +25,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
       'schema/longhaul.schema.json',
       json(editorSchema(daemonSchema, { title: 'The daemon of Longhaul', variables: false })),
     ],
+    ['schema/messages.schema.json', json(messagesSchema())],
     ['docs/task-types.md', `${byHand}${MARK}\n\n${reference(fileSchema, 'The file')}\n`],
   ])
 }

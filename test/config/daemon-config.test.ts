@@ -23,7 +23,7 @@ describe('the daemon’s file', () => {
       data: join(ROOT, 'data'),
       tasks: join(ROOT, 'config/tasks'),
       bus: { kind: 'embedded' },
-      store: { kind: 'sqlite' },
+      store: { kind: 'sqlite', migrate: true },
       scheduler: { kind: 'process' },
       http: { listen: { host: '127.0.0.1', port: 8420 } },
       limits: { inFlight: 200, inputBytes: 65_536 },
@@ -46,6 +46,7 @@ store:
   url: postgres://longhaul@pooler/longhaul
   listen_url: postgres://longhaul@postgres/longhaul
   password_file: /run/secrets/store
+  migrate: false
 scheduler: { kind: swarm, control_socket: /run/docker/swarm/control.sock }
 http: { listen: '0.0.0.0:80', token_file: token }
 limits: { in_flight: 5, input: 100k }
@@ -62,6 +63,7 @@ limits: { in_flight: 5, input: 100k }
       },
       store: {
         kind: 'postgres',
+        migrate: false,
         url: 'postgres://longhaul@pooler/longhaul',
         listenUrl: 'postgres://longhaul@postgres/longhaul',
         passwordFile: '/run/secrets/store',

@@ -19,7 +19,7 @@ describe('what is made from the schemas', () => {
   })
 
   it('is a schema without keywords that an editor does not know', async () => {
-    for (const name of ['task-type.schema.json', 'longhaul.schema.json']) {
+    for (const name of ['task-type.schema.json', 'longhaul.schema.json', 'messages.schema.json']) {
       new Ajv2020({
         strict: true,
         allowUnionTypes: true,

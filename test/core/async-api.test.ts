@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { Parser } from '@asyncapi/parser'
+import { DiagnosticSeverity, Parser } from '@asyncapi/parser'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { asyncApi, type AsyncApiOptions } from '../../src/core/async-api.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { messagesSchema } from '../../src/core/message-schema.ts'
 import { CancelTask, RedriveTask, RunTask } from '../../src/core/messages.ts'
 
 type Type = AsyncApiOptions['types'][number]
@@ -39,15 +40,15 @@ const THUMBNAIL: Type = {
 const BROKER = { host: 'rabbit:5672', protocol: 'amqp', vhost: 'media', queue: 'longhaul' } as const
 
 /** What the reference parser finds wrong. */
-async function faultsOf(document: JsonObject): Promise<string[]> {
+async function faultsOf(document: object): Promise<string[]> {
   const diagnostics = await new Parser().validate(JSON.stringify(document))
   return diagnostics
-    .filter(({ severity }) => severity === 0)
+    .filter(({ severity }) => severity === DiagnosticSeverity.Error)
     .map(({ message, path }) => `${path.join('.')}: ${message}`)
 }
 
 /** What a message of a channel breaks of its schema. */
-function checkerOf(document: JsonObject): (key: string, message: object) => unknown {
+function checkerOf(document: object): (key: string, message: object) => unknown {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
   ajv.addSchema(document, 'document')
@@ -57,14 +58,15 @@ function checkerOf(document: JsonObject): (key: string, message: object) => unkn
   }
 }
 
-interface Document extends JsonObject {
+interface Document {
+  readonly servers?: object
   readonly channels: Readonly<
     Record<string, { address: string; bindings?: object; messages: object }>
   >
   readonly operations: Readonly<Record<string, { action: string; channel: object }>>
 }
 const documentOf = (types: readonly Type[], broker?: typeof BROKER) =>
-  asyncApi({ types, version: '1.2.3', ...(broker && { broker }) }) as Document
+  asyncApi({ types, version: '1.2.3', ...(broker && { broker }) }) as unknown as Document
 
 describe('the AsyncAPI document', () => {
   it('has nothing that the AsyncAPI parser calls an error, with and without a broker', async function () {
@@ -201,5 +203,30 @@ describe('the AsyncAPI document', () => {
       check('longhaul.redrive-task', new RedriveTask({ taskId: 'encode-video/7', run: 1 })),
       [],
     )
+  })
+})
+
+describe('the JSON Schema of the messages', () => {
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  const fits = ajv.compile(messagesSchema())
+
+  it('takes each message as what its name says, and no other', () => {
+    const cancel = { $name: 'longhaul/cancel-task', $version: 1, taskId: 'encode-video/7' }
+    assert.ok(fits(cancel))
+    assert.ok(fits({ $name: 'longhaul/cancel-task', taskId: 'encode-video/7' }))
+    assert.ok(!fits({ ...cancel, $name: 'longhaul/run-task' }))
+    assert.ok(!fits({ ...cancel, $name: 'media/other' }))
+    assert.ok(!fits({ ...cancel, taskId: 7 }))
+  })
+
+  it('has each under its name', () => {
+    const one = ajv.compile({
+      ...messagesSchema(),
+      oneOf: [{}],
+      $ref: '#/$defs/longhaul~1redrive-task',
+    })
+    assert.ok(one({ $name: 'longhaul/redrive-task', taskId: 'encode-video/7' }))
+    assert.ok(!one({ $name: 'longhaul/cancel-task', taskId: 'encode-video/7' }))
   })
 })
