@@ -169,7 +169,14 @@ describe('examples/video', function () {
     await hears(/^Not_An_Id +REJECTED: .*\/videoId/)
   })
 
-  it('ends at SIGTERM, the application too, and each video was told of once', async () => {
+  it('tells the workflow of a second upload at once how the first one ended, and encodes nothing', async () => {
+    await upload('--id', 'poem', '--broken')
+    const told = () => said.filter((line) => /^poem +NOT ENCODED/.test(line)).length
+    await until(() => told() === 2, 'it is told again', LIMIT_MS)
+    assert.equal((await installation.task('encode-video/poem')).attempts.length, 1)
+  })
+
+  it('ends at SIGTERM, the application too, and each upload was told of once', async () => {
     const exited = once(application, 'exit')
     application.kill('SIGTERM')
     assert.deepEqual(await exited, [0, null])
@@ -178,6 +185,7 @@ describe('examples/video', function () {
     assert.deepEqual(ends.map((line) => line.split(' ')[0]).sort(), [
       'Not_An_Id',
       'clip',
+      'poem',
       'poem',
       'shot',
     ])
