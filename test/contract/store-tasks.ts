@@ -8,6 +8,7 @@ import {
   newEvent,
   newTask,
   startedTask,
+  until,
 } from '../support/store.ts'
 import type { StoreCase } from './store.ts'
 
@@ -64,6 +65,42 @@ export function taskContract(given: () => StoreCase): void {
       )
       assert.equal(answers.filter(({ accepted }) => accepted).length, 1)
       assert.equal(new Set(answers.map(({ record }) => record.task.uid)).size, 1)
+    })
+
+    it('accepts many at once, and answers each with its own', async () => {
+      const { store, clock } = given()
+      await store.tasks.accept(newTask(clock, '0'), DEFINITION, [newEvent(clock, 'e0')])
+      const ids = Array.from({ length: 150 }, (_, n) => String(n % 100))
+      const answers = await Promise.all(
+        ids.map((id, n) =>
+          store.tasks.accept(newTask(clock, id, { uid: `uid-${n}` }), DEFINITION, [
+            newEvent(clock, `e${id}`, { taskId: `encode/${id}` }),
+          ]),
+        ),
+      )
+      answers.forEach(({ accepted, record }, n) => {
+        assert.equal(record.task.id, `encode/${ids[n]}`)
+        assert.equal(accepted, n > 0 && n < 100)
+        assert.equal(record.task.uid, ids[n] === '0' ? 'uid-0' : `uid-${n % 100}`)
+      })
+      assert.equal((await store.events.read({ limit: 1000 })).events.length, 100)
+    })
+
+    it('accepts what is asked for beside something that it must refuse', async () => {
+      const { store, clock } = given()
+      await store.tasks.accept(newTask(clock, 'first'), DEFINITION, [])
+      const bad = newTask(clock, 'bad', { uid: null as never })
+      const answers = await Promise.allSettled(
+        [newTask(clock, '1'), bad, newTask(clock, '2')].map((task) =>
+          store.tasks.accept(task, DEFINITION, [newEvent(clock, task.id, { taskId: task.id })]),
+        ),
+      )
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      )
+      assert.equal(await store.tasks.find('encode/bad'), undefined)
+      assert.equal((await store.events.read({ limit: 10 })).events.length, 2)
     })
 
     it('looks at an accepted task again at its deadline', async () => {
@@ -231,7 +268,7 @@ export function taskContract(given: () => StoreCase): void {
       assert.deepEqual(woken.sort(), ['events', 'queue', 'tasks'])
       woken.length = 0
       await store.tasks.apply(changeOf(record, { state: 'cancelled' }))
-      assert.ok(woken.includes('queue') && woken.includes('tasks'))
+      await until(() => woken.includes('queue') && woken.includes('tasks'), 'both are woken')
       await store.messages.put({ id: 'm', body: new Uint8Array(), headers: {} })
       assert.ok(woken.includes('messages'))
       for (const end of ends) end()

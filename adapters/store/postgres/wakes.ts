@@ -23,6 +23,11 @@ const CHECK_MS = 10_000
 const HEAR_MS = 2_500
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 30_000
+/**
+ * Under load these loops are woken so often at most: each asks the database a handful of questions,
+ * whatever it finds, and would ask them for every single write.
+ */
+const APART_MS = { queue: 50, tasks: 50, events: 50 }
 const LIMITS = { connectMs: 5_000, statementMs: 5_000 }
 
 /**
@@ -55,7 +60,7 @@ export class Wakes implements Notifier, AsyncDisposable {
     this.#connections = parts.connections
     this.#clock = parts.clock
     this.#logger = parts.logger
-    this.#listeners = new Listeners(parts.logger)
+    this.#listeners = new Listeners(parts.logger, APART_MS)
     this.#running = Promise.all([this.#listenAlways(), this.#poll()])
   }
 

@@ -7,34 +7,58 @@ import type { Dialect } from './dialect.ts'
 import { recordsById } from './records.ts'
 import { attemptColumns, eventColumns, taskColumns } from './rows.ts'
 import { assigned, inserted, insertedRows, sql, type Transaction } from './statement.ts'
+import { text } from './values.ts'
 
 /** The transactions that write tasks. */
 
 /** Rows of one INSERT: a statement holds a bounded number of values. */
 const MOST_ROWS = 100
 
-/** Without a definition, the task's is there already: then a new task is written first and asked for after. */
+export interface Acceptance {
+  readonly accepted: boolean
+  readonly record: TaskRecord
+}
+
+/** What is known is asked for first: a definition that no task has would stay for ever. */
 export function* acceptTask(
   task: Task,
-  definition: Definition | undefined,
+  definition: Definition,
   events: readonly EventDraft[],
   now: Date,
-): Transaction<{ readonly accepted: boolean; readonly record: TaskRecord }> {
-  if (definition) {
-    const [known] = yield* recordsById([task.id])
-    if (known) return { accepted: false, record: known }
-    yield* insertDefinition(definition)
-  }
-  const columns = { ...taskColumns(task, task.deadlineAt, now), revision: task.revision }
-  const [added] =
-    yield sql`INSERT INTO tasks ${inserted(columns)} ON CONFLICT (id) DO NOTHING RETURNING id`
-  if (added) {
-    yield* insertEvents(events)
-    return { accepted: true, record: { task, attempts: [] } }
-  }
-  const [record] = yield* recordsById([task.id])
-  if (!record) throw new Unavailable('task-purged', `task ${task.id} has just been purged`)
-  return { accepted: false, record }
+): Transaction<Acceptance> {
+  const [known] = yield* recordsById([task.id])
+  if (known) return { accepted: false, record: known }
+  yield* insertDefinition(definition)
+  const [acceptance] = yield* acceptDefined([{ task, events }], now)
+  if (!acceptance) throw new Unavailable('task-purged', `task ${task.id} has just been purged`)
+  return acceptance
+}
+
+/**
+ * Tasks whose definitions are there. Of those with one id the first is accepted; one that was purged
+ * while it was asked for has no answer.
+ */
+export function* acceptDefined(
+  wishes: readonly { readonly task: Task; readonly events: readonly EventDraft[] }[],
+  now: Date,
+): Transaction<readonly (Acceptance | undefined)[]> {
+  const rows = wishes.map(({ task }) => ({
+    ...taskColumns(task, task.deadlineAt, now),
+    revision: task.revision,
+  }))
+  const added = yield sql`INSERT INTO tasks ${insertedRows(rows)}
+    ON CONFLICT (id) DO NOTHING RETURNING id`
+  const ids = new Set(added.map((row) => text(row, 'id')))
+  const fresh = new Set(wishes.filter(({ task }) => ids.delete(task.id)))
+  yield* insertEvents([...fresh].flatMap(({ events }) => events))
+  const others = wishes.filter((wish) => !fresh.has(wish))
+  const known = yield* recordsById(others.map(({ task }) => task.id))
+  const records = new Map(known.map((record) => [record.task.id, record]))
+  return wishes.map((wish) => {
+    if (fresh.has(wish)) return { accepted: true, record: { task: wish.task, attempts: [] } }
+    const record = records.get(wish.task.id)
+    return record && { accepted: false, record }
+  })
 }
 
 export function* applyChange(
