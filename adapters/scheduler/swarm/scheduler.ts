@@ -1,0 +1,251 @@
+import { Rejected, Unavailable } from '../../../src/core/errors.ts'
+import { sameIdentity } from '../../../src/core/unit.ts'
+import type { Observation, UnitSpec } from '../../../src/core/unit.ts'
+import type { Logger } from '../../../src/ports/logger.ts'
+import type { CheckResult, SchedulerAdapter } from '../../../src/ports/scheduler-adapter.ts'
+import { checkSwarm } from './check.ts'
+import { Endings } from './endings.ts'
+import { type EngineApi, messageIn, refusal } from './engine-api.ts'
+import { LABEL, unitOf } from './labels.ts'
+import { followOf, outputOf, tailOf } from './logs.ts'
+import { Nodes } from './nodes.ts'
+import { type SeenUnit, byUnit, unitOfTasks, unitsOf } from './observe.ts'
+import { removeService } from './remove.ts'
+import { serviceSpecOf } from './spec/service-spec.ts'
+import type { SpecFacts } from './spec-facts.ts'
+import type { TaskChanges } from './task-changes.ts'
+import { isOver } from './task-exit.ts'
+import type { ServiceView, TaskView } from './views.ts'
+
+/** A follower of a unit that does not run yet looks again after so long. */
+const LOOK_AGAIN_MS = 500
+
+/**
+ * Units as services of a swarm. It keeps nothing but what can be asked for again; every truth is the
+ * swarm's.
+ */
+export class SwarmScheduler implements SchedulerAdapter {
+  readonly kind = 'swarm'
+  readonly #engine: EngineApi
+  readonly #installation: string
+  readonly #facts: SpecFacts
+  readonly #changes: TaskChanges
+  readonly #nodes: Nodes
+  readonly #endings: Endings
+  readonly #logger: Logger
+  readonly #closed = new AbortController()
+  readonly #duplicates = new Set<string>()
+
+  constructor(parts: {
+    readonly engine: EngineApi
+    readonly installation: string
+    readonly facts: SpecFacts
+    readonly changes: TaskChanges
+    readonly logger: Logger
+  }) {
+    this.#engine = parts.engine
+    this.#installation = parts.installation
+    this.#facts = parts.facts
+    this.#changes = parts.changes
+    this.#logger = parts.logger
+    this.#nodes = new Nodes(this.#engine)
+    this.#endings = new Endings({ ...parts, nodes: this.#nodes })
+  }
+
+  async start(unit: UnitSpec, signal: AbortSignal): Promise<void> {
+    if (unit.identity.installation !== this.#installation) {
+      throw new Rejected('installation', `${unit.name} belongs to another installation`)
+    }
+    const until = this.#until(signal)
+    const { facts, registryAuth } = await this.#facts.of(unit, until)
+    const answer = await this.#engine.call('POST', '/services/create', {
+      signal: until,
+      body: serviceSpecOf(unit, facts),
+      ...(registryAuth !== undefined && { registryAuth }),
+    })
+    if (answer.status === 201 || answer.status === 200) return
+    if (answer.status === 409) return this.#compare(unit, until)
+    const message = messageIn(answer.body)
+    if (isPermanent(answer.status, message)) throw new Rejected('swarm', message)
+    throw refusal('POST /services/create', answer)
+  }
+
+  async stop(name: string, signal: AbortSignal): Promise<void> {
+    const until = this.#until(signal)
+    const tasks = await this.#tasks(name, until)
+    // What has ended by itself keeps its end; without a task it has not begun, and shall not.
+    if (tasks.length > 0 && tasks.every(isOver)) return
+    if ((await this.#own(name, until)) === undefined) return
+    await this.#delete(name, until)
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const until = this.#until(signal)
+    const service = await this.#own(name, until)
+    await removeService({
+      tasks: () => this.#tasks(name, until),
+      nodes: () => this.#nodes.read(until),
+      remove: service === undefined ? undefined : () => this.#delete(name, until),
+      signal: until,
+    })
+    this.#duplicates.delete(name)
+  }
+
+  async list(signal: AbortSignal): Promise<readonly Observation[]> {
+    const until = this.#until(signal)
+    const filters = JSON.stringify({ label: [`${LABEL.installation}=${this.#installation}`] })
+    const services = await this.#engine.read<readonly ServiceView[]>('/services', until, {
+      filters,
+    })
+    const [tasks, nodes] = await Promise.all([
+      this.#engine.read<readonly TaskView[]>('/tasks', until, { filters }),
+      this.#nodes.read(until),
+    ])
+    const units = unitsOf(services, tasks, nodes, new Date())
+    this.#endings.keepOnly(new Set(tasks.map(({ ID }) => ID)))
+    units.forEach((unit) => {
+      this.#reportDuplicate(unit)
+    })
+    return await this.#endings.complete(units, until)
+  }
+
+  async watch(signal: AbortSignal): Promise<AsyncIterable<Observation>> {
+    const until = this.#until(signal)
+    await this.#nodes.read(until)
+    const changes = await this.#changes(until)
+    return this.#observations(changes, until)
+  }
+
+  async *logs(
+    name: string,
+    options: {
+      readonly tailBytes?: number
+      readonly follow?: boolean
+      readonly signal: AbortSignal
+    },
+  ): AsyncGenerator<string, void, undefined> {
+    const { tailBytes, follow = false } = options
+    const signal = this.#until(options.signal)
+    for (;;) {
+      const task = unitOfTasks(await this.#tasks(name, signal), new Map(), new Date())?.task
+      const running = task?.Status.State === 'running'
+      if (follow && running) {
+        yield* followOf(this.#engine, task, tailBytes, signal)
+        return
+      }
+      if (task === undefined || isOver(task) || !follow) {
+        if (task === undefined) return
+        if (tailBytes === undefined) yield* outputOf(this.#engine, task, signal)
+        else yield await tailOf(this.#engine, task, tailBytes, signal)
+        return
+      }
+      await waited(LOOK_AGAIN_MS, signal)
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<readonly CheckResult[]> {
+    return await checkSwarm(this.#engine, signal)
+  }
+
+  /** Units go on. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort()
+    return Promise.resolve()
+  }
+
+  async *#observations(
+    changes: AsyncIterable<readonly TaskView[]>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Observation, void, undefined> {
+    for await (const tasks of changes) {
+      if (tasks.some((task) => this.#isStrayed(task))) await this.#nodes.read(signal)
+      const units = [...byUnit(tasks).values()].flatMap((ofUnit) => {
+        const unit = unitOfTasks(ofUnit, this.#nodes.known, new Date())
+        return unit === undefined ? [] : [unit]
+      })
+      for (const observation of await this.#endings.complete(units, signal)) yield observation
+      if (signal.aborted) return
+    }
+  }
+
+  /** A task that must end without having been told by us, or that is on a node unknown so far. */
+  #isStrayed(task: TaskView): boolean {
+    const node = task.NodeID ?? ''
+    return (
+      (!isOver(task) && task.DesiredState !== 'running') ||
+      (node !== '' && !this.#nodes.known.has(node))
+    )
+  }
+
+  /** A name that is taken is this very attempt's, or nobody's business. */
+  async #compare(unit: UnitSpec, signal: AbortSignal): Promise<void> {
+    const service = await this.#service(unit.name, signal)
+    if (service === undefined) {
+      throw new Unavailable('removed', `${unit.name} was removed while it was started`)
+    }
+    const there = unitOf(service.Spec.Labels)
+    if (there !== undefined && sameIdentity(there.identity, unit.identity)) return
+    throw new Rejected('identity', `the service ${unit.name} is there and is another attempt`)
+  }
+
+  async #service(name: string, signal: AbortSignal): Promise<ServiceView | undefined> {
+    return await this.#engine.find<ServiceView>(`/services/${encodeURIComponent(name)}`, signal)
+  }
+
+  /** The service, where it is one of this installation's units. */
+  async #own(name: string, signal: AbortSignal): Promise<ServiceView | undefined> {
+    const service = await this.#service(name, signal)
+    const own = unitOf(service?.Spec.Labels)?.identity.installation === this.#installation
+    return own ? service : undefined
+  }
+
+  async #delete(name: string, signal: AbortSignal): Promise<void> {
+    const path = `/services/${encodeURIComponent(name)}`
+    const answer = await this.#engine.call('DELETE', path, { signal })
+    if (answer.status !== 200 && answer.status !== 404) throw refusal(`DELETE ${path}`, answer)
+  }
+
+  /** By label: a task is there for a while when its service is gone. */
+  async #tasks(name: string, signal: AbortSignal): Promise<readonly TaskView[]> {
+    const label = [`${LABEL.installation}=${this.#installation}`, `${LABEL.unit}=${name}`]
+    return await this.#engine.read<readonly TaskView[]>('/tasks', signal, {
+      filters: JSON.stringify({ label }),
+    })
+  }
+
+  #reportDuplicate({ observation: { unit }, tasks }: SeenUnit): void {
+    if (tasks < 2 || this.#duplicates.has(unit)) return
+    this.#duplicates.add(unit)
+    this.#logger.error('unit.duplicated', {
+      unit,
+      tasks,
+      remedy: 'somebody has updated or forced the service: it ran more than once',
+    })
+  }
+
+  #until(signal: AbortSignal): AbortSignal {
+    if (signal.aborted || this.#closed.signal.aborted) {
+      throw new Unavailable('aborted', 'the call was given up', signal.reason)
+    }
+    return AbortSignal.any([signal, this.#closed.signal])
+  }
+}
+
+/** The same request will be refused again: also two texts that come with 500 (both are about its size). */
+function isPermanent(status: number, message: string): boolean {
+  if (status >= 400 && status < 500) return status !== 408 && status !== 429
+  return /raft message is too large|received message larger than max/.test(message)
+}
+
+async function waited(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, ms)
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done, { once: true })
+  })
+  if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
+}

@@ -1,0 +1,71 @@
+import type { EngineApi } from './engine-api.ts'
+import { LABEL } from './labels.ts'
+import { isOver } from './task-exit.ts'
+import type { TaskView } from './views.ts'
+
+/** Beyond so many that have gone from the list at once, one list of them is less than asking for each. */
+const MOST_SINGLY = 20
+/** A list of all that is over takes at most one part in so many of the time. */
+const SWEEP_SHARE = 50
+const SWEEP_APART_MS = 1_000
+
+/**
+ * The tasks that have changed since the last look, with what is needed to tell: each time the list of
+ * those that are to run, and singly what has gone from it. What is over and kept is listed seldom, the
+ * more of it the more so: a list holds every task's whole spec. It finds what began and ended between
+ * two looks.
+ */
+export class TaskPolls {
+  readonly #engine: EngineApi
+  readonly #installation: string
+  #seen = new Map<string, { readonly print: string; readonly over: boolean }>()
+  #sweepAt = 0
+
+  constructor(engine: EngineApi, installation: string) {
+    this.#engine = engine
+    this.#installation = installation
+  }
+
+  /** Every task that is not as it was the last time; the first time, all. */
+  async changed(signal: AbortSignal): Promise<readonly TaskView[]> {
+    const running = await this.#list(['running'], signal)
+    const listed = new Set(running.map(({ ID }) => ID))
+    const gone = [...this.#seen].flatMap(([id, { over }]) => (over || listed.has(id) ? [] : [id]))
+    const sweep = gone.length > MOST_SINGLY || performance.now() >= this.#sweepAt
+    const others = sweep ? await this.#sweep(signal) : await this.#each(gone, signal)
+    const before = this.#seen
+    const seen = new Map(sweep ? [] : before)
+    for (const id of gone) seen.delete(id)
+    const changed: TaskView[] = []
+    // One that ended between the two lists stands in both, as it was and as it is.
+    for (const task of new Map([...running, ...others].map((one) => [one.ID, one])).values()) {
+      const print = JSON.stringify([task.Status, task.DesiredState, task.NodeID])
+      seen.set(task.ID, { print, over: isOver(task) })
+      if (before.get(task.ID)?.print !== print) changed.push(task)
+    }
+    this.#seen = seen
+    return changed
+  }
+
+  async #sweep(signal: AbortSignal): Promise<readonly TaskView[]> {
+    const begun = performance.now()
+    const tasks = await this.#list(['shutdown', 'remove', 'complete'], signal)
+    const took = performance.now() - begun
+    this.#sweepAt = begun + Math.max(SWEEP_APART_MS, took * SWEEP_SHARE)
+    return tasks
+  }
+
+  async #each(ids: readonly string[], signal: AbortSignal): Promise<readonly TaskView[]> {
+    const found = await Promise.all(
+      ids.map((id) => this.#engine.find<TaskView>(`/tasks/${id}`, signal)),
+    )
+    return found.filter((task) => task !== undefined)
+  }
+
+  async #list(desired: readonly string[], signal: AbortSignal): Promise<readonly TaskView[]> {
+    const label = [`${LABEL.installation}=${this.#installation}`]
+    return await this.#engine.read<readonly TaskView[]>('/tasks', signal, {
+      filters: JSON.stringify({ label, 'desired-state': desired }),
+    })
+  }
+}
