@@ -1,24 +1,19 @@
-import { join } from 'node:path'
-import { openProcessScheduler } from '../../adapters/scheduler/process/open.ts'
 import { type DaemonConfig, loadDaemonConfig } from '../config/daemon-config.ts'
 import { loadTaskTypes } from '../config/task-types.ts'
 import { watchTaskTypes } from '../config/watch.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { SchedulerKind } from '../ports/scheduler-adapter.ts'
-import type { Store } from '../ports/store.ts'
 import type { DaemonParts } from './daemon.ts'
 import { makeDataFolder } from './data-folder.ts'
 import { liveTaskTypes } from './live-task-types.ts'
+import { openScheduler } from './open-scheduler.ts'
 import { openStore } from './open-store.ts'
 import { openTransport } from './open-transport.ts'
 import { readSecret } from './read-secret.ts'
-import { schedulerKinds } from './scheduler-kinds.ts'
+import { notBuilt, schedulerKinds } from './scheduler-kinds.ts'
 import { systemClock } from './system-clock.ts'
 import { whenAvailable } from './when-available.ts'
-
-/** Where the store keeps the id of the folder of units that its tasks run in. */
-const UNITS_FOLDER = 'process-units-folder'
 
 /**
  * Opens what the daemon's file names. Disposing of it closes everything again, in reverse order, also
@@ -53,14 +48,7 @@ export async function openParts(options: {
       signal,
     }),
   )
-  const scheduler = opened.use(
-    await openProcessScheduler({
-      directory: config.data,
-      installation: store.installation,
-      logger,
-    }),
-  )
-  const mayNotLead = await otherFolder(store, scheduler.folderId, config.data)
+  const { scheduler, mayNotLead } = await openScheduler(config, store, opened, logger)
   const transport = await openTransport(config, store, opened, { clock, logger })
   opened.use(watchTaskTypes(config.tasks, () => void taskTypes.reload(), logger))
   const stack = opened.move()
@@ -87,20 +75,5 @@ export async function openParts(options: {
 function schedulerKindOf({ scheduler, file }: DaemonConfig): SchedulerKind {
   const kind = schedulerKinds.get(scheduler.kind)
   if (kind !== undefined) return kind
-  const message = `scheduler.kind: ${scheduler.kind} is not built into this release`
-  throw new ConfigError([{ file, message }])
-}
-
-/** Units are where they were started: a daemon with another folder would take them all for lost. */
-async function otherFolder(
-  store: Store,
-  folderId: string,
-  data: string,
-): Promise<string | undefined> {
-  const known = await store.remember(UNITS_FOLDER, folderId)
-  if (known === folderId) return undefined
-  return (
-    `the units in ${join(data, 'units')} are not those of this store (folder ${folderId}, not ` +
-    `${known}): bring the folder back, or point \`data\` to it`
-  )
+  throw new ConfigError([{ file, message: notBuilt(scheduler.kind) }])
 }

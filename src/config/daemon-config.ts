@@ -7,6 +7,7 @@ import { DEFAULTS, daemonSchema } from './daemon-schema.ts'
 import { daemonProblems } from './daemon-rules.ts'
 import { parseListen } from './listen.ts'
 import type { Listen } from './listen.ts'
+import { atPath } from './problem.ts'
 import { schemaCheck } from './schema-check.ts'
 import { byPlace } from './task-type-file.ts'
 import { parseYaml } from './yaml-file.ts'
@@ -36,7 +37,17 @@ export interface DaemonConfig {
       }
   readonly scheduler:
     | { readonly kind: 'process' }
-    | { readonly kind: 'swarm'; readonly socket: string; readonly controlSocket?: string }
+    | {
+        readonly kind: 'swarm'
+        readonly socket: string
+        readonly controlSocket?: string
+        readonly images: {
+          /** Patterns of which an image must meet one; absent: any image may run. */
+          readonly allowed?: readonly string[]
+          readonly requireDigest: boolean
+          readonly authFile?: string
+        }
+      }
     | {
         readonly kind: 'nomad'
         readonly address: string
@@ -88,6 +99,21 @@ export async function loadDaemonConfig(file: string): Promise<DaemonConfig> {
   return configOf(resolve(file), data as FileShape)
 }
 
+/** What a file with mistakes tells all the same: the folder of task types and the scheduler's kind. */
+export async function toldByDaemonConfig(
+  file: string,
+): Promise<{ readonly tasks?: string; readonly scheduler?: string }> {
+  const data = parseYaml(file, await textOf(file)).data ?? {}
+  const kind = atPath(data, ['scheduler', 'kind'])
+  const written = atPath(data, ['tasks'])
+  const tasks = resolve(dirname(file), typeof written === 'string' ? written : DEFAULTS.tasks)
+  return {
+    // The default's absence is no mistake of its own: the key may be there with a letter wrong.
+    ...((typeof written === 'string' || existsSync(tasks)) && { tasks }),
+    ...(typeof kind === 'string' && { scheduler: kind }),
+  }
+}
+
 const check = schemaCheck(daemonSchema)
 
 async function textOf(file: string): Promise<string> {
@@ -111,7 +137,13 @@ interface FileShape {
   )
   readonly scheduler?:
     | Kinded<'process'>
-    | (Kinded<'swarm'> & { readonly socket?: string; readonly control_socket?: string })
+    | (Kinded<'swarm'> & {
+        readonly socket?: string
+        readonly control_socket?: string
+        readonly registry_auth_file?: string
+        readonly allowed_images?: readonly string[]
+        readonly require_digest?: boolean
+      })
     | (Kinded<'nomad'> & {
         readonly address?: string
         readonly token_file?: string
@@ -180,11 +212,20 @@ function storeOf(store: FileShape['store'], path: PathOf): DaemonConfig['store']
 function schedulerOf(scheduler: FileShape['scheduler'], path: PathOf): DaemonConfig['scheduler'] {
   if (scheduler === undefined || scheduler.kind === 'process') return { kind: 'process' }
   if (scheduler.kind === 'swarm') {
-    const control = scheduler.control_socket
+    const {
+      control_socket: control,
+      allowed_images: allowed,
+      registry_auth_file: authFile,
+    } = scheduler
     return {
       kind: scheduler.kind,
       socket: path(scheduler.socket ?? DEFAULTS.socket),
       ...(control !== undefined && { controlSocket: path(control) }),
+      images: {
+        ...(allowed !== undefined && { allowed }),
+        requireDigest: scheduler.require_digest ?? false,
+        ...(authFile !== undefined && { authFile: path(authFile) }),
+      },
     }
   }
   return {

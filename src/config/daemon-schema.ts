@@ -1,5 +1,5 @@
 import type { Schema } from './schema.ts'
-import { bytes, flag, integer, keys, oneOf, text } from './schema.ts'
+import { bytes, flag, integer, keys, list, oneOf, text } from './schema.ts'
 
 /**
  * Linux gives one environment string 128 KiB (MAX_ARG_STRLEN), the name and the final NUL of
@@ -113,6 +113,18 @@ export const daemonSchema: Schema = keys(
         properties: {
           socket: text('The Docker socket of a manager.', { default: DEFAULTS.socket }),
           control_socket: text('The manager’s control socket, which knows more of nodes.'),
+          registry_auth_file: text(
+            'A Docker `config.json` with the registries’ credentials; credential helpers are not asked.',
+          ),
+          allowed_images: list(
+            'The images that may run, `*` for anything: `registry.example.com/team/*`. Without it, any.',
+            { type: 'string', minLength: 1 },
+            { minItems: 1 },
+          ),
+          require_digest: flag(
+            'Runs images by digest alone: the one that is written, or the one that the registry tells.',
+            { default: false },
+          ),
         },
       },
       {

@@ -47,7 +47,12 @@ store:
   listen_url: postgres://longhaul@postgres/longhaul
   password_file: /run/secrets/store
   migrate: false
-scheduler: { kind: swarm, control_socket: /run/docker/swarm/control.sock }
+scheduler:
+  kind: swarm
+  control_socket: /run/docker/swarm/control.sock
+  registry_auth_file: secrets/registry.json
+  allowed_images: ['registry.example.com/*']
+  require_digest: true
 http: { listen: '0.0.0.0:80', token_file: token }
 limits: { in_flight: 5, input: 100k }
 `)
@@ -72,6 +77,11 @@ limits: { in_flight: 5, input: 100k }
         kind: 'swarm',
         socket: '/var/run/docker.sock',
         controlSocket: '/run/docker/swarm/control.sock',
+        images: {
+          allowed: ['registry.example.com/*'],
+          requireDigest: true,
+          authFile: join(folder, 'secrets/registry.json'),
+        },
       },
       http: { listen: { host: '0.0.0.0', port: 80 }, tokenFile: join(folder, 'token') },
       limits: { inFlight: 5, inputBytes: 102_400 },
@@ -125,7 +135,7 @@ limits: { in_flight: 5, input: 100k }
     [
       'a key of another kind',
       'scheduler: { kind: swarm, address: x }',
-      '1:27: unknown key `address`: the keys here are kind, socket, control_socket',
+      '1:27: unknown key `address`: the keys here are kind, socket, control_socket, registry_auth_file, allowed_images, require_digest',
     ],
     ['no URL', 'bus: { kind: rabbitmq }', '1:1: `url` is missing'],
     [
