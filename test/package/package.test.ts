@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
@@ -80,7 +80,9 @@ async function install(app: string, tarball: string): Promise<void> {
   const { bin, dependencies } = JSON.parse(
     await readFile(join(own, 'package.json'), 'utf8'),
   ) as Record<'bin' | 'dependencies', Record<string, string>>
-  await symlink(join(own, bin['longhaul']!), join(app, 'node_modules/.bin/longhaul'))
+  const main = join(own, bin['longhaul']!)
+  await chmod(main, 0o755) // as npm does
+  await symlink(main, join(app, 'node_modules/.bin/longhaul'))
   for (const name of Object.keys(dependencies)) await link(app, name)
 }
 
