@@ -3,7 +3,7 @@ import { connect } from 'amqplib'
 import type { WireTask } from '../../src/core/wire.ts'
 import { Cli } from '../cli/run-cli.ts'
 import { Installation, shell } from '../support/daemon.ts'
-import { type Database, freshDatabase, ownServer } from '../support/postgres.ts'
+import { freshDatabase, ownServer } from '../support/postgres.ts'
 import { startProxy } from '../support/proxy.ts'
 import { type Admin, openAdmin, uniqueName, useBroker } from '../support/rabbitmq.ts'
 import { until } from '../support/store.ts'
@@ -23,12 +23,13 @@ describe('a daemon on RabbitMQ and Postgres', function () {
   this.timeout(60_000)
   const broker = useBroker()
   const queue = uniqueName('e2e')
-  let database: Database
+  const opened = new AsyncDisposableStack()
   let daemon: Installation
   let admin: Admin
   before(async function () {
-    database = await freshDatabase(this)
-    admin = openAdmin(broker().url)
+    const database = opened.use(await freshDatabase(this))
+    admin = opened.use(openAdmin(broker().url))
+    opened.defer(() => admin.removeService(queue, ['e2e/convert', 'e2e/resize']))
     daemon = await Installation.make(
       { convert: CONVERT },
       {
@@ -36,14 +37,10 @@ describe('a daemon on RabbitMQ and Postgres', function () {
         store: { kind: 'postgres', url: database.url },
       },
     )
+    opened.use(daemon)
     assert.equal(await daemon.start(), 'started')
   })
-  after(async () => {
-    await daemon?.[Symbol.asyncDispose]()
-    await admin?.removeService(queue, ['e2e/convert', 'e2e/resize'])
-    await admin?.[Symbol.asyncDispose]()
-    await database?.[Symbol.asyncDispose]()
-  })
+  after(() => opened.disposeAsync())
 
   /** As any language's client does it: bytes to an exchange, no headers. Gives whether a queue took it. */
   async function publish(exchange: string, body: string): Promise<boolean> {

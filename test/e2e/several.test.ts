@@ -17,7 +17,7 @@ import {
   startReplica,
 } from '../support/cluster.ts'
 import { ownServer, type PostgresServer, queryOnce } from '../support/postgres.ts'
-import { type Admin, openAdmin, useBroker } from '../support/rabbitmq.ts'
+import { type Admin, openAdmin, uniqueName, useBroker } from '../support/rabbitmq.ts'
 import { until } from '../support/store.ts'
 
 /** Between two commands, which are sent all the while. */
@@ -32,40 +32,36 @@ const HEARD = [
   'longhaul/task-failed',
   'e2e/work-done',
 ]
-const SUBSCRIBER = 'e2e-subscriber'
+const QUEUE = uniqueName('several')
+const SUBSCRIBER = uniqueName('subscriber')
 
 describe('three daemons on one RabbitMQ and one Postgres, under traffic', function () {
   this.timeout(180_000)
   const broker = useBroker({ node: true })
+  const opened = new AsyncDisposableStack()
   let postgres: PostgresServer
   let cluster: Cluster
   let admin: Admin
   let sender: Program
-  let subscriber: Program
   const node = () => broker().node!
 
   before(async function () {
     this.timeout(120_000)
-    postgres = await ownServer(this)
-    admin = openAdmin(broker().url)
-    cluster = await Cluster.make(3, { store: postgres.url, broker: broker().url })
+    const { url } = broker()
+    postgres = opened.use(await ownServer(this))
+    admin = opened.use(openAdmin(url))
+    opened.defer(() => admin.removeService(SUBSCRIBER, ['e2e/work']))
+    opened.defer(() => admin.removeService(QUEUE))
+    cluster = opened.use(await Cluster.make(3, { store: postgres.url, broker: url, queue: QUEUE }))
     await cluster.start()
-    subscriber = runProgram(
-      'rabbitmq-subscriber.ts',
-      broker().url,
-      cluster.files.heard,
-      SUBSCRIBER,
-      ...HEARD,
-    )
-    await subscriber.ready()
-    sender = runProgram('rabbitmq-sender.ts', broker().url, cluster.files.sent, String(PAUSE_MS))
+    const { heard, sent } = cluster.files
+    const subscriber = runProgram('rabbitmq-subscriber.ts', url, heard, SUBSCRIBER, ...HEARD)
+    await opened.use(subscriber).ready()
+    sender = opened.use(runProgram('rabbitmq-sender.ts', url, sent, String(PAUSE_MS)))
   })
   after(async function () {
     this.timeout(60_000)
-    for (const started of [sender, subscriber, cluster]) await started?.[Symbol.asyncDispose]()
-    await admin?.removeService(SUBSCRIBER, ['e2e/work'])
-    await admin?.[Symbol.asyncDispose]()
-    await postgres?.[Symbol.asyncDispose]()
+    await opened.disposeAsync()
   })
   afterEach(function () {
     if (this.currentTest?.state === 'failed') process.stderr.write(`${cluster.lastWords}\n`)
@@ -147,7 +143,7 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
       30_000,
     )
     await pause(500)
-    await admin.connection.queueDelete({ queue: 'longhaul' })
+    await admin.connection.queueDelete({ queue: QUEUE })
     sender.child.kill('SIGCONT')
   })
 
@@ -231,7 +227,7 @@ describe('three daemons on one RabbitMQ and one Postgres, under traffic', functi
       'all is sent',
       30_000,
     )
-    assert.equal(await admin.count('longhaul-dead-letter'), 0)
+    assert.equal(await admin.count(`${QUEUE}-dead-letter`), 0)
     process.stderr.write(
       `      ${acknowledged.length} tasks, ${linesOf(ran).length} attempts, ${events.length} events\n`,
     )

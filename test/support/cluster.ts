@@ -23,6 +23,7 @@ interface Services {
   readonly store: string
   /** Without one the bus is embedded. */
   readonly broker?: string
+  readonly queue?: string
 }
 
 /**
@@ -122,7 +123,9 @@ async function makeReplica(name: string, folder: string, services: Services): Pr
       data: join(folder, 'data'),
       tasks: join(folder, 'replica-1', 'config', 'tasks'),
       store: { kind: 'postgres', url: storeUrl },
-      bus: brokerUrl ? { kind: 'rabbitmq', url: brokerUrl } : { kind: 'embedded' },
+      bus: brokerUrl
+        ? { kind: 'rabbitmq', url: brokerUrl, queue: services.queue }
+        : { kind: 'embedded' },
     },
     join(folder, name),
   )
