@@ -1,7 +1,7 @@
 import { type BusInstance, BusState } from '@node-ts/bus-core'
 import { Unavailable } from '../core/errors.ts'
 import { Bell } from '../engine/bell.ts'
-import { createBus, OWN_NAMES } from '../engine/bus.ts'
+import { createBus } from '../engine/bus.ts'
 import { createCommands } from '../engine/commands.ts'
 import { createControl } from '../engine/control.ts'
 import { createDecider } from '../engine/decider.ts'
@@ -18,6 +18,7 @@ import type { CheckResult, SchedulerAdapter, SchedulerKind } from '../ports/sche
 import type { Store } from '../ports/store.ts'
 import type { MessageTransport } from '../ports/transport.ts'
 import type { LiveTaskTypes } from './live-task-types.ts'
+import { receivedNames } from './message-names.ts'
 
 /** What a daemon is made of: opened by `openParts`, or by a test that puts something in between. */
 export interface DaemonParts {
@@ -66,7 +67,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 
   const bus = await createBus({ ...common, transport, commands, decider, meter })
   started.defer(() => disposeBus(bus, transport))
-  const subscribe = () => transport.subscribe(handledNames(taskTypes))
+  const handledNames = () => receivedNames(taskTypes.all().map(({ type }) => type))
+  const subscribe = () => transport.subscribe(handledNames())
   await subscribe()
   started.defer(taskTypes.onChange(subscribe))
 
@@ -84,7 +86,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     onEvents: (listener) => store.onWrite('events', listener),
     warnings: (type) => schedulerKind.warnings(type),
     transport,
-    handles: (name) => handledNames(taskTypes).includes(name),
+    handles: (name) => handledNames().includes(name),
     scheduler,
     ready: () => readiness(parts),
     metrics,
@@ -132,10 +134,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   started.use(doors)
   const stack = started.move()
   return { address: http.address, [Symbol.asyncDispose]: () => stack.disposeAsync() }
-}
-
-function handledNames(taskTypes: LiveTaskTypes): string[] {
-  return [...OWN_NAMES, ...taskTypes.all().flatMap(({ type }) => type.command ?? [])]
 }
 
 async function readiness(parts: DaemonParts): Promise<readonly CheckResult[]> {

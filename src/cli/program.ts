@@ -1,12 +1,15 @@
 import { styleText } from 'node:util'
 import yargs from 'yargs'
 import { ConfigError, errorMessage, formatIssue, Rejected } from '../core/errors.ts'
+import { asyncapiCommand } from './commands/asyncapi.ts'
 import { checkCommand } from './commands/check.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { demoCommand } from './commands/demo.ts'
 import { eventsCommand } from './commands/events.ts'
+import { migrateCommand } from './commands/migrate.ts'
 import { runCommand } from './commands/run.ts'
 import { taskCommand } from './commands/task.ts'
+import { topologyCommand } from './commands/topology.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { version } from './version.ts'
 
@@ -28,6 +31,9 @@ function program(args: readonly string[]) {
       .usage('$0 <command>\n\nRuns long work off message handlers, and tells how it ended.')
       .command(runCommand)
       .command(checkCommand)
+      .command(migrateCommand)
+      .command(topologyCommand)
+      .command(asyncapiCommand)
       .command(demoCommand)
       .command(taskCommand)
       .command(eventsCommand)
@@ -64,6 +70,9 @@ function failureText(error: unknown, args: readonly string[]): string {
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   run: [],
   check: [],
+  migrate: [],
+  topology: [],
+  asyncapi: [],
   demo: [],
   events: [],
   task: ['run', 'list', 'show', 'logs', 'cancel', 'redrive', 'render'],

@@ -25,6 +25,7 @@ export interface DaemonConfig {
         readonly queue: string
         readonly queueType: 'quorum' | 'classic'
         readonly passwordFile?: string
+        readonly tls: TlsFiles
       }
   readonly store:
     | { readonly kind: 'sqlite'; readonly migrate: boolean }
@@ -56,6 +57,13 @@ export interface DaemonConfig {
       }
   readonly http: { readonly listen: Listen; readonly tokenFile?: string }
   readonly limits: { readonly inFlight: number; readonly inputBytes: number }
+}
+
+/** PEM files of a connection over TLS. */
+export interface TlsFiles {
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
 }
 
 /** Looked at in this order where neither `--config` nor `LONGHAUL_CONFIG` says otherwise. */
@@ -131,7 +139,13 @@ interface FileShape {
   readonly bus?:
     | Kinded<'embedded'>
     | (Kinded<'rabbitmq'> &
-        Server & { readonly queue?: string; readonly queue_type?: 'quorum' | 'classic' })
+        Server & {
+          readonly queue?: string
+          readonly queue_type?: 'quorum' | 'classic'
+          readonly ca_file?: string
+          readonly cert_file?: string
+          readonly key_file?: string
+        })
   readonly store?: { readonly migrate?: boolean } & (
     Kinded<'sqlite'> | (Kinded<'postgres'> & Server & { readonly listen_url?: string })
   )
@@ -194,6 +208,11 @@ function busOf(bus: FileShape['bus'], path: PathOf): DaemonConfig['bus'] {
     queue: bus.queue ?? DEFAULTS.queue,
     queueType: bus.queue_type ?? DEFAULTS.queueType,
     ...(bus.password_file !== undefined && { passwordFile: path(bus.password_file) }),
+    tls: {
+      ...(bus.ca_file !== undefined && { caFile: path(bus.ca_file) }),
+      ...(bus.cert_file !== undefined && { certFile: path(bus.cert_file) }),
+      ...(bus.key_file !== undefined && { keyFile: path(bus.key_file) }),
+    },
   }
 }
 

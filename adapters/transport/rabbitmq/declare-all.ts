@@ -1,7 +1,8 @@
 import type { Connection } from 'rabbitmq-client'
 import { errorMessage, Rejected, Unavailable } from '../../../src/core/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import { declare, isRefusal } from './declare.ts'
+import { declare, isForbidden, isRefusal } from './declare.ts'
+import { fitsShortString } from './envelope.ts'
 import { within } from './limit.ts'
 import { receivedTopology, serviceTopology, type ServiceQueue, type Topology } from './topology.ts'
 
@@ -15,7 +16,8 @@ export interface Names {
 
 /**
  * Declares all that a service has on the broker, its messages' exchanges included, and says what that
- * is. `Rejected` where something of a name is there already and differs.
+ * is. `Rejected`: `topology-refused` where something of a name is there already and differs,
+ * `topology-forbidden` where something is missing and the user may not declare it.
  */
 export async function declareAll(
   service: ServiceQueue,
@@ -35,10 +37,15 @@ export async function declareAll(
     queues: own.queues,
     bindings: [...own.bindings, ...received.bindings],
   }
+  for (const name of [...names.receives, ...published]) {
+    if (fitsShortString(name)) continue
+    throw new Rejected('topology-refused', `the name of a message is too long for AMQP: ${name}`)
+  }
   await within(LIMIT_MS, clock, 'RabbitMQ has not declared all', async () => {
     try {
       await declare(connection, topology)
     } catch (error) {
+      if (isForbidden(error)) throw new Rejected('topology-forbidden', errorMessage(error), error)
       if (isRefusal(error)) throw new Rejected('topology-refused', errorMessage(error), error)
       throw new Unavailable('broker-unavailable', errorMessage(error), error)
     }

@@ -32,6 +32,10 @@ export function isRefusal(error: unknown): boolean {
   return hasCode(error, 'PRECONDITION_FAILED', 'ACCESS_REFUSED', 'NOT_ALLOWED', 'COMMAND_INVALID')
 }
 
+export function isForbidden(error: unknown): boolean {
+  return hasCode(error, 'ACCESS_REFUSED')
+}
+
 function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof AMQPError && codes.includes(error.code)
 }
@@ -44,7 +48,7 @@ async function orIsThere(declaring: (passive: boolean) => Promise<unknown>): Pro
   try {
     await declaring(false)
   } catch (refusal) {
-    if (!hasCode(refusal, 'ACCESS_REFUSED')) throw refusal
+    if (!isForbidden(refusal)) throw refusal
     try {
       await declaring(true)
     } catch (error) {

@@ -4,6 +4,7 @@ import { JSON_OPTION, printJson } from '../client-command.ts'
 import type { Definitions } from '../definitions.ts'
 import { EXIT } from '../exit-code.ts'
 import { FILE_OPTIONS, type FileArgs } from '../file-options.ts'
+import type { SchemaReport } from '../schema-report.ts'
 import { processScreen } from '../terminal/process-screen.ts'
 import type { Screen } from '../terminal/screen.ts'
 
@@ -13,16 +14,23 @@ interface Args extends FileArgs {
 
 export const checkCommand: CommandModule<object, Args> = {
   command: 'check',
-  describe: 'Check the daemon’s file and all task types',
+  describe: 'Check the daemon’s file, all task types and the store’s schema',
   builder: (args) => args.options({ ...FILE_OPTIONS, json: JSON_OPTION }),
   async handler(args) {
     using screen = processScreen()
     try {
       // Schemas and schedulers are loaded only where they are needed: most commands are clients.
       const { loadDefinitions } = await import('../definitions.ts')
+      const { reportSchema } = await import('../schema-report.ts')
       const definitions = await loadDefinitions(args, process.env, process.cwd())
-      if (args.json) printJson(screen, { ok: true, ...summaryOf(definitions), issues: [] })
-      else printSummary(screen, definitions)
+      const store = await reportSchema(definitions.config, process.env)
+      if (store.schema === 'newer') {
+        throw new ConfigError([
+          { file: definitions.file, message: `store: ${store.message ?? ''}` },
+        ])
+      }
+      if (args.json) printJson(screen, { ok: true, ...summaryOf(definitions), store, issues: [] })
+      else printSummary(screen, definitions, store)
     } catch (error) {
       if (!(error instanceof ConfigError) || !args.json) throw error
       printJson(screen, { ok: false, issues: error.issues })
@@ -45,11 +53,16 @@ function summaryOf({ file, scheduler, types }: Definitions) {
   }
 }
 
-function printSummary(screen: Screen, definitions: Definitions): void {
+function printSummary(screen: Screen, definitions: Definitions, store: SchemaReport): void {
   const { file, scheduler, taskTypes } = summaryOf(definitions)
   const ok = screen.paint('green', 'ok')
   const count = `${taskTypes.length} task type${taskTypes.length === 1 ? '' : 's'}`
   screen.print(`${ok}  ${file}: ${count} for the scheduler ${scheduler}`)
+  if (store.message !== undefined) {
+    const unknown = store.schema === 'unknown'
+    const word = unknown ? screen.paint('yellow', 'warning') : screen.paint('cyan', 'note')
+    screen.print(`    ${word}  ${store.message}`)
+  }
   for (const { name, command, warnings } of taskTypes) {
     screen.print(`${ok}  ${name}${command === undefined ? '' : `  (${command})`}`)
     for (const warning of warnings) {
