@@ -6,6 +6,7 @@ import { pauseAfterMs, RETRY_PAUSES_MS } from '../../../src/core/retry-pauses.ts
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { RawMessage } from '../../../src/ports/transport.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import { copyEnvelope, errorHeaders, failureHeaders, HEADER, type Received } from './envelope.ts'
 import type { ConfirmingPublisher } from './publisher.ts'
 import { deadLetterName, nearestPauseMs, retryName } from './topology.ts'
@@ -52,6 +53,7 @@ export class Deliveries {
   readonly #again: (arrived: Arrived) => void
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #acknowledgements = new Acknowledgements()
   readonly #open = new Map<string, Delivery>()
   #count = 0
 
@@ -68,6 +70,16 @@ export class Deliveries {
     this.#again = parts.again
     this.#clock = parts.clock
     this.#logger = parts.logger
+  }
+
+  /** Every message, as it comes over a channel. */
+  came({ channel, message }: Arrived): void {
+    this.#acknowledgements.came(channel, message.deliveryTag)
+  }
+
+  /** To the broker, for whoever comes next. */
+  giveBack({ channel, message }: Arrived): void {
+    this.#acknowledgements.giveBack(channel, message.deliveryTag)
   }
 
   add(arrived: Arrived, name: string, tries: number): RawMessage {
@@ -88,7 +100,7 @@ export class Deliveries {
 
   done(raw: RawMessage): void {
     const delivery = this.#take(raw)
-    if (delivery !== undefined) acknowledge(delivery)
+    if (delivery !== undefined) this.#acknowledge(delivery)
   }
 
   async bury(raw: RawMessage, stopping: AbortSignal): Promise<void> {
@@ -121,7 +133,7 @@ export class Deliveries {
 
   async #wait(delivery: Delivery, stopping: AbortSignal): Promise<void> {
     await this.#clock.sleep(AWAY_PAUSE_MS, stopping)
-    if (stopping.aborted) giveBack(delivery)
+    if (stopping.aborted) this.giveBack(delivery)
     else if (this.#clock.monotonicMs() - delivery.arrivedMs < AWAY_IN_HAND_MS) this.#again(delivery)
     else {
       const queue = retryName(this.#queue, RETRY_PAUSES_MS[0])
@@ -162,7 +174,7 @@ export class Deliveries {
     while (channel.active) {
       try {
         await this.#publisher.toQueue(queue, copyEnvelope(message, headers), message.body)
-        acknowledge(arrived)
+        this.#acknowledge(arrived)
         return true
       } catch (error) {
         const fields = { messageId: idOf(message), error: errorMessage(error) }
@@ -175,20 +187,15 @@ export class Deliveries {
     return false
   }
 
+  #acknowledge({ channel, message }: Arrived): void {
+    this.#acknowledgements.done(channel, message.deliveryTag)
+  }
+
   #take({ delivery }: RawMessage): Delivery | undefined {
     const taken = this.#open.get(delivery)
     this.#open.delete(delivery)
     return taken
   }
-}
-
-function acknowledge({ channel, message: { deliveryTag } }: Arrived): void {
-  if (channel.active) channel.basicAck({ deliveryTag })
-}
-
-/** To the broker, for whoever comes next. */
-export function giveBack({ channel, message: { deliveryTag } }: Arrived): void {
-  if (channel.active) channel.basicNack({ deliveryTag, requeue: true })
 }
 
 function idOf({ messageId }: Received): string {

@@ -14,6 +14,8 @@ export async function within<T>(
   const over = new AbortController()
   const done = new AbortController()
   const limit = clock.sleep(limitMs, done.signal).then(() => {
+    // Woken because it is done: nobody hears it, and an error with its stack costs.
+    if (done.signal.aborted) return undefined as never
     over.abort()
     throw new Unavailable('broker-unavailable', `${what} within ${limitMs} ms`)
   })
@@ -24,9 +26,12 @@ export async function within<T>(
   try {
     return await Promise.race([running, limit])
   } finally {
-    done.abort()
+    done.abort(DONE)
   }
 }
+
+/** Without a reason of its own, every abort makes an error with a stack. */
+const DONE = 'done'
 
 /** Waits for something that need not come to its end, as long as that. */
 export async function atMost(limitMs: number, clock: Clock, ending: Promise<void>): Promise<void> {

@@ -17,7 +17,7 @@ import { closeConnection } from './connection.ts'
 import { QueueConsumer } from './consumer.ts'
 import { declareAll, type Names } from './declare-all.ts'
 import { rabbitmqDeadLetters } from './dead-letters.ts'
-import { type Arrived, Deliveries, giveBack } from './deliveries.ts'
+import { type Arrived, Deliveries } from './deliveries.ts'
 import { asItCame, fitsShortString, newEnvelope, triesOf } from './envelope.ts'
 import { Inbox } from './inbox.ts'
 import { atMost } from './limit.ts'
@@ -123,7 +123,7 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
     this.#inbox.close()
     // First of all nothing more must come: what is given back would come again at once.
     await atMost(STOP_LIMIT_MS, this.#clock, this.#consumer.stop())
-    for (const readable of this.#inbox.empty()) giveBack(readable)
+    for (const readable of this.#inbox.empty()) this.#deliveries.giveBack(readable)
   }
 
   dispose(): Promise<void> {
@@ -227,11 +227,9 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
   }
 
   #arrived(message: AsyncMessage, channel: Channel): void {
-    this.#take({
-      message: message,
-      channel,
-      arrivedMs: this.#clock.monotonicMs(),
-    })
+    const arrived = { message, channel, arrivedMs: this.#clock.monotonicMs() }
+    this.#deliveries.came(arrived)
+    this.#take(arrived)
   }
 
   #take(arrived: Arrived): void {
