@@ -9,8 +9,11 @@ const UNIQUE = '23505'
 const READ_ONLY = '25006'
 const CANCELED = '57014'
 const DAMAGED: ReadonlySet<string> = new Set(['XX001', 'XX002'])
-/** What is wrong with the statement or its values, and will be again: features, data, rows, syntax and rights. */
-const REFUSED: ReadonlySet<string> = new Set(['0A', '21', '22', '23', '2F', '42', '44'])
+/**
+ * What is wrong with the statement or its values, and will be again: features, data, rows, syntax,
+ * rights, and what is too large (a key that fits into no index).
+ */
+const REFUSED: ReadonlySet<string> = new Set(['0A', '21', '22', '23', '2F', '42', '44', '54'])
 /** Nobody is let in like this: authorization, an unknown database. */
 const NOT_LET_IN: ReadonlySet<string> = new Set(['28', '3D'])
 
