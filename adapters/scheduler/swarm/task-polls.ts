@@ -18,7 +18,8 @@ const SWEEP_APART_MS = 1_000
 export class TaskPolls {
   readonly #engine: EngineApi
   readonly #installation: string
-  #seen = new Map<string, { readonly print: string; readonly over: boolean }>()
+  /** What was last seen of each task; whole where it was not over. */
+  #seen = new Map<string, { readonly print: string; readonly live?: TaskView }>()
   #sweepAt = 0
 
   constructor(engine: EngineApi, installation: string) {
@@ -30,21 +31,27 @@ export class TaskPolls {
   async changed(signal: AbortSignal): Promise<readonly TaskView[]> {
     const running = await this.#list(['running'], signal)
     const listed = new Set(running.map(({ ID }) => ID))
-    const gone = [...this.#seen].flatMap(([id, { over }]) => (over || listed.has(id) ? [] : [id]))
+    const gone = [...this.#seen].flatMap(([id, { live }]) =>
+      live === undefined || listed.has(id) ? [] : [live],
+    )
     const sweep = gone.length > MOST_SINGLY || performance.now() >= this.#sweepAt
     const others = sweep ? await this.#sweep(signal) : await this.#each(gone, signal)
     const before = this.#seen
     const seen = new Map(sweep ? [] : before)
-    for (const id of gone) seen.delete(id)
+    for (const { ID } of gone) seen.delete(ID)
     const changed: TaskView[] = []
     // One that ended between the two lists stands in both, as it was and as it is.
     for (const task of new Map([...running, ...others].map((one) => [one.ID, one])).values()) {
       const print = JSON.stringify([task.Status, task.DesiredState, task.NodeID])
-      seen.set(task.ID, { print, over: isOver(task) })
+      seen.set(task.ID, { print, ...(!isOver(task) && { live: task }) })
       if (before.get(task.ID)?.print !== print) changed.push(task)
     }
+    const removed = await this.#removed(
+      gone.filter(({ ID }) => !seen.has(ID)),
+      signal,
+    )
     this.#seen = seen
-    return changed
+    return [...changed, ...removed]
   }
 
   async #sweep(signal: AbortSignal): Promise<readonly TaskView[]> {
@@ -55,11 +62,28 @@ export class TaskPolls {
     return tasks
   }
 
-  async #each(ids: readonly string[], signal: AbortSignal): Promise<readonly TaskView[]> {
+  async #each(tasks: readonly TaskView[], signal: AbortSignal): Promise<readonly TaskView[]> {
     const found = await Promise.all(
-      ids.map((id) => this.#engine.find<TaskView>(`/tasks/${id}`, signal)),
+      tasks.map(({ ID }) => this.#engine.find<TaskView>(`/tasks/${ID}`, signal)),
     )
     return found.filter((task) => task !== undefined)
+  }
+
+  /**
+   * Of tasks that are gone, those whose service was removed. How they ended was to be seen for a fifth of
+   * a second only. Where the service is still there, plain absence is left to the lists.
+   */
+  async #removed(tasks: readonly TaskView[], signal: AbortSignal): Promise<readonly TaskView[]> {
+    const found = await Promise.all(
+      tasks.map(async (task) => {
+        const { ServiceID, DesiredState } = task
+        if (DesiredState !== 'remove') {
+          if ((await this.#engine.find(`/services/${ServiceID}`, signal)) !== undefined) return []
+        }
+        return [{ ...task, DesiredState: 'remove', Status: { State: 'remove' } }]
+      }),
+    )
+    return found.flat()
   }
 
   async #list(desired: readonly string[], signal: AbortSignal): Promise<readonly TaskView[]> {
