@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
 import type { MessageTransport } from '../ports/transport.ts'
-import { readSecret } from './read-secret.ts'
+import { brokerTarget } from './broker-target.ts'
 
 /** The bus that the daemon's file names; what was opened for it goes with the stack. */
 export async function openTransport(
@@ -18,17 +18,9 @@ export async function openTransport(
   switch (bus.kind) {
     case 'embedded':
       return new EmbeddedTransport({ ...parts, store })
-    case 'rabbitmq': {
-      const password = await readSecret(file, 'bus.password_file', bus.passwordFile)
+    case 'rabbitmq':
       return opened.use(
-        await openRabbitmqTransport({
-          ...parts,
-          url: bus.url,
-          queue: bus.queue,
-          quorum: bus.queueType === 'quorum',
-          ...(password !== undefined && { password }),
-        }),
+        await openRabbitmqTransport({ ...parts, ...(await brokerTarget(file, bus)) }),
       )
-    }
   }
 }

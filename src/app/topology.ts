@@ -3,8 +3,8 @@ import type { Topology } from '../../adapters/transport/rabbitmq/topology.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { ConfigError, Rejected } from '../core/errors.ts'
 import type { TaskType } from '../core/task-type.ts'
+import { brokerTarget } from './broker-target.ts'
 import { receivedNames, sentNames } from './message-names.ts'
-import { readSecret } from './read-secret.ts'
 import { systemClock } from './system-clock.ts'
 
 /** What is to be done about a broker that refuses what the daemon's file asks for. */
@@ -27,12 +27,10 @@ export async function declareTopology(
   types: readonly TaskType[],
 ): Promise<Topology | undefined> {
   if (bus.kind === 'embedded') return undefined
-  const { url, queue, queueType, passwordFile } = bus
-  const password = await readSecret(file, 'bus.password_file', passwordFile)
   const names = { receives: receivedNames(types), publishes: sentNames(types) }
-  const broker = { url, queue, quorum: queueType === 'quorum', clock: systemClock }
+  const broker = await brokerTarget(file, bus)
   try {
-    return await declareOnce({ ...broker, ...(password !== undefined && { password }) }, names)
+    return await declareOnce({ ...broker, clock: systemClock }, names)
   } catch (error) {
     const remedy = error instanceof Rejected ? REMEDIES[error.code] : undefined
     if (!(error instanceof Rejected) || remedy === undefined) throw error

@@ -12,7 +12,11 @@ export function daemonProblems(data: Json): readonly Problem[] {
     ['store', 'listen_url'],
     ['scheduler', 'address'],
   ]
-  return [...urls.flatMap((path) => passwordProblems(data, path)), ...listenProblems(data)]
+  return [
+    ...urls.flatMap((path) => passwordProblems(data, path)),
+    ...tlsProblems(data),
+    ...listenProblems(data),
+  ]
 }
 
 function passwordProblems(data: Json, path: Path): Problem[] {
@@ -24,6 +28,23 @@ function passwordProblems(data: Json, path: Path): Problem[] {
   if (host !== undefined && isLoopback(host)) return []
   const key = path[0] === 'scheduler' ? 'token_file' : 'password_file'
   return [valueProblem(path, `holds a password: put it into a file and name that in \`${key}\``)]
+}
+
+/** Files that would be left unread: the connection would not be what its author thinks. */
+function tlsProblems(data: Json): Problem[] {
+  const bus = atPath(data, ['bus'])
+  if (!isJsonObject(bus)) return []
+  const given = ['ca_file', 'cert_file', 'key_file'].filter((key) => bus[key] !== undefined)
+  const problems = given.flatMap((key) =>
+    typeof bus['url'] === 'string' && bus['url'].startsWith('amqp:')
+      ? [valueProblem(['bus', key], 'is for TLS: the URL must begin with `amqps://`')]
+      : [],
+  )
+  if (given.includes('cert_file') === given.includes('key_file')) return problems
+  const [there, missing] = given.includes('cert_file')
+    ? ['cert_file', 'key_file']
+    : ['key_file', 'cert_file']
+  return [...problems, valueProblem(['bus', there], `is of no use without a \`${missing}\``)]
 }
 
 function listenProblems(data: Json): Problem[] {

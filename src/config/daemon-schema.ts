@@ -79,6 +79,11 @@ export const daemonSchema: Schema = keys(
             { default: DEFAULTS.queueType },
           ),
           password_file: passwordFile,
+          ca_file: text('With amqps: the certificates to trust in place of the system’s.'),
+          cert_file: text(
+            'With amqps: the daemon’s own certificate, where the server asks for one.',
+          ),
+          key_file: text('The private key of that certificate.'),
         },
         required: ['url'],
       },

@@ -40,7 +40,7 @@ describe('the daemon’s file', () => {
     const { config, folder } = await load(`
 data: /var/lib/longhaul
 tasks: types
-bus: { kind: rabbitmq, url: 'amqp://longhaul@rabbitmq', password_file: secrets/bus }
+bus: { kind: rabbitmq, url: 'amqps://longhaul@rabbitmq', password_file: secrets/bus, ca_file: ca.pem }
 store:
   kind: postgres
   url: postgres://longhaul@pooler/longhaul
@@ -61,10 +61,11 @@ limits: { in_flight: 5, input: 100k }
       tasks: join(folder, 'types'),
       bus: {
         kind: 'rabbitmq',
-        url: 'amqp://longhaul@rabbitmq',
+        url: 'amqps://longhaul@rabbitmq',
         queue: 'longhaul',
         queueType: 'quorum',
         passwordFile: join(folder, 'secrets/bus'),
+        tls: { caFile: join(folder, 'ca.pem') },
       },
       store: {
         kind: 'postgres',
@@ -138,6 +139,16 @@ limits: { in_flight: 5, input: 100k }
       '1:27: unknown key `address`: the keys here are kind, socket, control_socket, registry_auth_file, allowed_images, require_digest',
     ],
     ['no URL', 'bus: { kind: rabbitmq }', '1:1: `url` is missing'],
+    [
+      'a certificate without TLS',
+      'bus: { kind: rabbitmq, url: amqp://x, ca_file: ca.pem }',
+      '1:48: is for TLS: the URL must begin with `amqps://`',
+    ],
+    [
+      'a certificate without its key',
+      'bus: { kind: rabbitmq, url: amqps://x, cert_file: c.pem }',
+      '1:51: is of no use without a `key_file`',
+    ],
     [
       'another URL',
       'bus: { kind: rabbitmq, url: http://x }',

@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect as tcp } from 'node:net'
+import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import { connect } from 'amqplib'
 import type { WireTask } from '../../src/core/wire.ts'
 import { Cli } from '../cli/run-cli.ts'
@@ -157,5 +162,59 @@ describe('a daemon whose services come up after it', function () {
     assert.equal((await daemon.ended('convert/after')).outcome?.state, 'succeeded')
     await using admin = openAdmin(broker().url)
     await admin.removeService(queue, ['e2e/convert'])
+  })
+})
+
+describe('a daemon whose RabbitMQ speaks TLS and wants to see a certificate', function () {
+  this.timeout(60_000)
+  const broker = useBroker()
+  const file = (name: string) => join(import.meta.dirname, '../fixtures/tls', name)
+  const opened = new AsyncDisposableStack()
+  let port: number
+  before(async () => {
+    const pem = (name: string) => readFileSync(file(name))
+    const server = createServer(
+      { key: pem('server.key'), cert: pem('server.crt'), ca: pem('ca.crt'), requestCert: true },
+      (client) => {
+        const plain = tcp(Number(new URL(broker().url).port), '127.0.0.1')
+        client.pipe(plain).pipe(client)
+        for (const one of [client, plain]) one.on('error', () => one.destroy())
+      },
+    ).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    opened.defer(() => void server.close())
+    port = (server.address() as AddressInfo).port
+  })
+  after(() => opened.disposeAsync())
+
+  async function started(files: object): Promise<Installation> {
+    const queue = uniqueName('tls')
+    const url = `amqps://guest:guest@127.0.0.1:${port}`
+    const bus = { kind: 'rabbitmq', url, queue, ...files }
+    const daemon = opened.use(await Installation.make({ convert: CONVERT }, { bus }))
+    opened.defer(async () => {
+      await using admin = openAdmin(broker().url)
+      await admin.removeService(queue, ['e2e/convert'])
+    })
+    assert.equal(await daemon.start(), 'started', daemon.lines.join('\n'))
+    return daemon
+  }
+
+  it('works with the certificates that its file names', async () => {
+    const daemon = await started({
+      ca_file: file('ca.crt'),
+      cert_file: file('client.crt'),
+      key_file: file('client.key'),
+    })
+    await daemon.send({ $name: 'e2e/convert', imageId: 'secret' })
+    assert.equal((await daemon.ended('convert/secret')).outcome?.state, 'succeeded')
+    assert.equal(await daemon.end(), 0)
+  })
+
+  it('trusts nobody whom its file and the system do not, and says so', async () => {
+    const daemon = await started({})
+    const said = await daemon.logged(({ msg }) => msg === 'broker.disconnected', 'it is refused')
+    assert.match(String(said['error']), /certificate/)
+    assert.equal((await daemon.fetch('/readyz')).status, 503)
   })
 })
