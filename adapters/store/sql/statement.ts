@@ -68,14 +68,17 @@ export type Columns = Readonly<Record<string, Value>>
 
 /** `(a, b) VALUES (?, ?)` */
 export function inserted(columns: Columns): Statement {
-  return sql`(${raw(Object.keys(columns).join(', '))}) VALUES (${join(Object.values(columns))})`
+  return insertedRows([columns])
 }
 
 /** The same for several rows of the same columns. */
 export function insertedRows(rows: readonly Columns[]): Statement {
   const names = Object.keys(rows[0] ?? {})
-  const values = rows.map((row) => sql`(${join(names.map((name) => row[name] ?? null))})`)
-  return sql`(${raw(names.join(', '))}) VALUES ${join(values)}`
+  const row = `(${names.map(() => '?').join(', ')})`
+  return {
+    text: `(${names.join(', ')}) VALUES ${rows.map(() => row).join(', ')}`,
+    values: rows.flatMap((columns) => names.map((name) => columns[name] ?? null)),
+  }
 }
 
 /** `a = ?, b = ?` */
