@@ -231,10 +231,14 @@ export class SwarmScheduler implements SchedulerAdapter {
   }
 }
 
-/** The same request will be refused again: also two texts that come with 500 (both are about its size). */
+/** Refusals for good that come with 500: a spec that is too large, in either place, and an unknown network. */
+const PERMANENT_500 =
+  /raft message is too large|received message larger than max|^network .* not found$/
+
+/** The same request will be refused again. */
 function isPermanent(status: number, message: string): boolean {
   if (status >= 400 && status < 500) return status !== 408 && status !== 429
-  return /raft message is too large|received message larger than max/.test(message)
+  return PERMANENT_500.test(message)
 }
 
 async function waited(ms: number, signal: AbortSignal): Promise<void> {

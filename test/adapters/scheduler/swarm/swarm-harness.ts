@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { ImagePolicy } from '../../../../adapters/scheduler/swarm/images.ts'
 import { openSwarmScheduler } from '../../../../adapters/scheduler/swarm/open.ts'
 import type { SwarmScheduler } from '../../../../adapters/scheduler/swarm/scheduler.ts'
-import type { JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import type { Observation, UnitSpec } from '../../../../src/core/unit.ts'
 import type { Logger } from '../../../../src/ports/logger.ts'
@@ -55,7 +54,7 @@ export class SwarmHarness implements SchedulerHarness {
     return this.named(name, {
       command: ['sh', '-c', `echo run >>/marks/${name}; ${line}`],
       ...service,
-      compose: { volumes: [`${this.#folder}:/marks`], ...service.compose } satisfies JsonObject,
+      compose: { ...service.compose, volumes: [`${this.#folder}:/marks`] },
     })
   }
 
