@@ -19,8 +19,11 @@ import type { Commands } from './commands.ts'
 import type { Decider } from './decider.ts'
 import { TaskWorkflow, TaskWorkflowPersistence } from './workflow.ts'
 
-/** Handlers of messages that run side by side. */
-const BUS_CONCURRENCY = 16
+/**
+ * Handlers of messages that run side by side, and messages that are fetched at a time. They wait for the
+ * store, which takes what comes together in one transaction: with 16, Postgres accepts half as much.
+ */
+const BUS_CONCURRENCY = 64
 
 const TASK_EXITED = new TaskExited().$name
 
