@@ -176,6 +176,13 @@ describe('RabbitMQ before the first start', function () {
         await until(() => received.length > 0, 'its event is received', 20_000)
         assert.equal((received[0] as { readonly taskId: string }).taskId, 'work/1')
         assert.equal((await installation.fetch('/readyz')).status, 200)
+        // Who looks at dead letters takes a queue as the lock, and says so where it may not.
+        const letters = await installation.fetch('/v1/dead-letters')
+        assert.equal(letters.status, 503)
+        assert.match(await letters.text(), /ACCESS_REFUSED.*dead-letter-look/)
+        const look = `^${names.queue}-dead-letter-look$`
+        await node.rabbitmqctl('set_permissions', names.user, look, '.*', '.*')
+        assert.equal((await installation.fetch('/v1/dead-letters')).status, 200)
         assert.equal(await installation.end(), 0)
       } finally {
         await subscriber.close()
