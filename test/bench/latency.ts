@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Figure } from './figure.ts'
+import { atPace } from './pace.ts'
 import { Requests } from './requests.ts'
 import { percentile } from './statistics.ts'
 import { Subscriber } from './subscriber.ts'
@@ -49,22 +49,11 @@ export async function latency(bench: Workbench): Promise<readonly Figure[]> {
   ]
 }
 
-/** Evenly spaced, whatever the work takes. */
-async function atPace(work: (id: string) => Promise<void>): Promise<void> {
-  const begun = performance.now()
-  const all: Promise<void>[] = []
-  for (let n = 0; n < COUNT; n += 1) {
-    await pause(Math.max(0, begun + n * APART_MS - performance.now()))
-    all.push(work(String(n)))
-  }
-  await Promise.all(all)
-}
-
 async function bareSpawns(times: string): Promise<Latencies> {
   const wished = new Map<string, number>()
   const over = new Map<string, number>()
   const [file, ...args] = TIMED_ARGV
-  await atPace(async (id) => {
+  await atPace(COUNT, APART_MS, async (id) => {
     wished.set(id, wallMs())
     const env = { ...process.env, TIMES: times, WORK: `${WORK_SECONDS}`, LONGHAUL_TASK_ID: id }
     await once(spawn(file, args, { env, stdio: 'ignore' }), 'exit')
@@ -79,7 +68,7 @@ async function throughDaemon(bench: Workbench): Promise<Latencies> {
   using requests = new Requests(daemon.url, 16)
   using exits = await Subscriber.open(daemon.url, 'longhaul/task-exited')
   const wished = new Map<string, number>()
-  await atPace(async (id) => {
+  await atPace(COUNT, APART_MS, async (id) => {
     wished.set(`timed/${id}`, wallMs())
     await requests.post('/v1/messages', { message: { $name: 'bench/timed', $version: 1, id } })
   })

@@ -5,6 +5,7 @@ import { acceptRabbitmq } from './accept-rabbitmq.ts'
 import type { Figure } from './figure.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
+import { latencyRabbitmq } from './latency-rabbitmq.ts'
 import { memory } from './memory.ts'
 import { million } from './million.ts'
 import { flat, table } from './table.ts'
@@ -19,6 +20,7 @@ const ROWS = {
   accept,
   'accept-rabbitmq': acceptRabbitmq,
   latency,
+  'latency-rabbitmq': latencyRabbitmq,
   throughput,
   memory,
   idle,

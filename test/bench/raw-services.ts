@@ -5,7 +5,7 @@ import { wallMs } from './wall-clock.ts'
 
 /** What the services themselves do for a client that does nothing else. */
 
-const QUORUM = { durable: true, arguments: { 'x-queue-type': 'quorum' } } as const
+export const QUORUM = { durable: true, arguments: { 'x-queue-type': 'quorum' } } as const
 
 /** Confirmed a second: persistent messages into a quorum queue that nobody reads. */
 export async function rawConfirms(

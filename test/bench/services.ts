@@ -44,7 +44,7 @@ export class Services implements AsyncDisposable {
   }
 
   connect(): AsyncDisposable & { readonly connection: Connection } {
-    const connection = new Connection(this.brokerUrl)
+    const connection = new Connection({ url: this.brokerUrl, noDelay: true })
     // What is under way fails by itself.
     connection.on('error', () => undefined)
     return { connection, [Symbol.asyncDispose]: () => connection.close() }
@@ -52,5 +52,14 @@ export class Services implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#opened.disposeAsync()
+  }
+}
+
+/** A broker that was given is left as it was. */
+export async function removeQueues(services: Services, queue: string): Promise<void> {
+  await using admin = services.connect()
+  const pauses = ['1s', '5s', '25s', '125s', '300s'].map((pause) => `${queue}-retry-${pause}`)
+  for (const name of [queue, ...pauses, `${queue}-dead-letter`]) {
+    await admin.connection.queueDelete({ queue: name })
   }
 }

@@ -27,7 +27,7 @@ const LONGEST_PAUSE_MS = 30_000
  * Under load these loops are woken so often at most: each asks the database a handful of questions,
  * whatever it finds, and would ask them for every single write.
  */
-const APART_MS = { queue: 50, tasks: 50, events: 50 }
+const APART_MS = { queue: 25, tasks: 25, events: 25 }
 const LIMITS = { connectMs: 5_000, statementMs: 5_000 }
 
 /**
