@@ -83,8 +83,10 @@ export async function createBus(deps: {
     const cause = handlersError(error)
     // What could not be tried is given back, and counts for nothing.
     if (cause instanceof Unavailable) return
-    const last = raw.tries + 1 >= MOST_TRIES
-    meter.message(last && !(cause instanceof TryAgain) ? 'dead-lettered' : 'retried')
+    if (raw.tries + 1 < MOST_TRIES) meter.message('retried')
+  })
+  transport.onBuried(() => {
+    meter.message('dead-lettered')
   })
   bus.afterDispatch.on(() => {
     meter.message('handled')

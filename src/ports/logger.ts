@@ -6,4 +6,4 @@ export interface Logger {
   error(event: string, fields?: LogFields): void
 }
 
-type LogFields = Readonly<Record<string, unknown>>
+export type LogFields = Readonly<Record<string, unknown>>

@@ -30,6 +30,9 @@ export interface MessageTransport extends Transport<RawMessage> {
 
   readonly deadLetters: DeadLetters
 
+  /** Calls the listener for every message that has gone to the dead letters, handled or unreadable. */
+  onBuried(listener: () => void): void
+
   /** Resolves when messages can be sent, as far as is known, or the signal is aborted. */
   sendable?(signal: AbortSignal): Promise<void>
 

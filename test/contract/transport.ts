@@ -142,6 +142,8 @@ export function transportContract(
         nameless: text('{}'),
         binary: new Uint8Array([0xff, 0xfe, 0]),
       }
+      let told = 0
+      given.transport.onBuried(() => (told += 1))
       for (const [id, body] of Object.entries(bad)) await given.inject({ id, body, headers: {} })
       const good = text('{"$name":"media/encode","$version":1,"videoId":"v"}')
       for (const header of ['attributes', 'stickyAttributes']) {
@@ -153,6 +155,7 @@ export function transportContract(
       await until(() => seen.length === 1, 'the good one is handled')
       const buried = await letters()
       assert.equal(buried.length, Object.keys(bad).length + 8)
+      await until(() => told === buried.length, 'each is told of')
       for (const letter of buried) {
         assert.ok(letter.error.message.length > 0)
         const { body, id } = (await given.transport.deadLetters.show(letter.id))!

@@ -2,7 +2,7 @@ import { errorMessage, TryAgain, Unavailable } from '../../../src/core/errors.ts
 import { describeError, handlersError, type MessageError } from '../../../src/core/message-error.ts'
 import { pauseAfterMs } from '../../../src/core/retry-pauses.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { Logger } from '../../../src/ports/logger.ts'
+import type { LogFields, Logger } from '../../../src/ports/logger.ts'
 import type { HeldMessage, MessageTable } from '../../../src/ports/message-table.ts'
 import type { RawMessage } from '../../../src/ports/transport.ts'
 
@@ -31,6 +31,7 @@ export class Deliveries {
   readonly #messages: MessageTable
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #buried: (told: LogFields) => void
   readonly #open = new Map<string, Delivery>()
   /** Of the open ones and of those that are being settled. */
   readonly #keys = new Set<string>()
@@ -40,8 +41,11 @@ export class Deliveries {
     readonly messages: MessageTable
     readonly clock: Clock
     readonly logger: Logger
+    /** Told of each that has gone to the dead letters. */
+    readonly buried: (told: LogFields) => void
   }) {
     this.#messages = parts.messages
+    this.#buried = parts.buried
     this.#clock = parts.clock
     this.#logger = parts.logger
   }
@@ -79,8 +83,7 @@ export class Deliveries {
   bury(raw: RawMessage, signal: AbortSignal): Promise<void> {
     return this.#settle(raw, signal, async (delivery) => {
       const error = delivery.error ?? { name: 'Failed', message: 'its handler gave it up' }
-      await this.#messages.bury(delivery.key, error)
-      this.#logBuried(delivery, error)
+      await this.#bury(delivery, error)
     })
   }
 
@@ -94,8 +97,7 @@ export class Deliveries {
       }
       const pauseMs = pauseAfterMs(tries + 1) && (delivery.pauseMs ?? pauseAfterMs(tries + 1))
       if (pauseMs === undefined) {
-        await this.#messages.bury(key, error)
-        this.#logBuried(delivery, error)
+        await this.#bury(delivery, error)
       } else {
         await this.#messages.retry(key, new Date(this.#clock.now().getTime() + pauseMs), error)
         const fields = { messageId, name, tries: tries + 1, error: error.name, pauseMs }
@@ -104,9 +106,9 @@ export class Deliveries {
     })
   }
 
-  #logBuried({ messageId, name, tries }: Delivery, error: MessageError): void {
-    const fields = { messageId, name, tries: tries + 1, error: error.name }
-    this.#logger.error('message.dead-lettered', fields)
+  async #bury({ key, messageId, name, tries }: Delivery, error: MessageError): Promise<void> {
+    await this.#messages.bury(key, error)
+    this.#buried({ messageId, name, tries: tries + 1, error: error.name })
   }
 
   /**

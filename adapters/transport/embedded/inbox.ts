@@ -1,7 +1,7 @@
 import { errorMessage } from '../../../src/core/errors.ts'
 import type { MessageError } from '../../../src/core/message-error.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { Logger } from '../../../src/ports/logger.ts'
+import type { LogFields, Logger } from '../../../src/ports/logger.ts'
 import type { HeldMessage, MessageTable } from '../../../src/ports/message-table.ts'
 import { Waker } from './waker.ts'
 
@@ -16,6 +16,8 @@ export interface InboxParts<T> {
   readonly holdMs: number
   /** Makes of a message what its reader gets. */
   readonly open: (message: HeldMessage) => Opened<T>
+  /** Told of each that could not be read. */
+  readonly buried: (told: LogFields) => void
 }
 
 /** `in-hand`: a handler has it already, its hold had lapsed. */
@@ -85,7 +87,7 @@ export class Inbox<T> {
 
   /** Hands over what there is; resolves with how long to sleep at most. */
   async #fetch(stopping: AbortSignal): Promise<number> {
-    const { messages, holdMs, clock, logger, open } = this.#parts
+    const { messages, holdMs, clock, open, buried } = this.#parts
     const wanted = this.#readers.length
     if (wanted === 0) return LONGEST_SLEEP_MS
     const claimed = await messages.claim(wanted, holdMs)
@@ -99,10 +101,7 @@ export class Inbox<T> {
         else this.#readers.unshift(reader)
         if (opened !== 'in-hand' && 'unreadable' in opened) {
           await messages.bury(message.key, opened.unreadable)
-          logger.error('message.dead-lettered', {
-            messageId: message.id,
-            error: opened.unreadable.name,
-          })
+          buried({ messageId: message.id, tries: 1, error: opened.unreadable.name })
         }
         settled += 1
       }

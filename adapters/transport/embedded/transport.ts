@@ -9,7 +9,7 @@ import { errorMessage, Rejected } from '../../../src/core/errors.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { readMessage } from '../../../src/core/message-reading.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { Logger } from '../../../src/ports/logger.ts'
+import type { LogFields, Logger } from '../../../src/ports/logger.ts'
 import type { HeldMessage, MessageTable } from '../../../src/ports/message-table.ts'
 import type { Store } from '../../../src/ports/store.ts'
 import type { DeadLetters, MessageTransport, RawMessage } from '../../../src/ports/transport.ts'
@@ -39,6 +39,7 @@ export class EmbeddedTransport implements MessageTransport {
   readonly #deliveries: Deliveries
   readonly #inbox: Inbox<TransportMessage<RawMessage>>
   readonly #unlisten: () => void
+  #buried: () => void = () => undefined
   #core: CoreDependencies | undefined
   #stopping = new AbortController()
   #renewing: Promise<void> = Promise.resolve()
@@ -48,17 +49,26 @@ export class EmbeddedTransport implements MessageTransport {
     this.#clock = clock
     this.#logger = logger
     this.deadLetters = embeddedDeadLetters(store.messages)
-    this.#deliveries = new Deliveries({ messages: store.messages, clock, logger })
+    const buried = (told: LogFields) => {
+      logger.error('message.dead-lettered', told)
+      this.#buried()
+    }
+    this.#deliveries = new Deliveries({ messages: store.messages, clock, logger, buried })
     this.#inbox = new Inbox({
       messages: store.messages,
       clock,
       logger,
       holdMs: HOLD_MS,
       open: (message) => this.#open(message),
+      buried,
     })
     this.#unlisten = store.onWrite('messages', () => {
       this.#inbox.wake()
     })
+  }
+
+  onBuried(listener: () => void): void {
+    this.#buried = listener
   }
 
   prepare(core: CoreDependencies): void {

@@ -4,7 +4,7 @@ import { errorMessage, TryAgain, Unavailable } from '../../../src/core/errors.ts
 import { describeError, handlersError, type MessageError } from '../../../src/core/message-error.ts'
 import { pauseAfterMs, RETRY_PAUSES_MS } from '../../../src/core/retry-pauses.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { Logger } from '../../../src/ports/logger.ts'
+import type { LogFields, Logger } from '../../../src/ports/logger.ts'
 import type { RawMessage } from '../../../src/ports/transport.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { copyEnvelope, errorHeaders, failureHeaders, HEADER, type Received } from './envelope.ts'
@@ -51,6 +51,7 @@ export class Deliveries {
   readonly #queue: string
   readonly #publisher: ConfirmingPublisher
   readonly #again: (arrived: Arrived) => void
+  readonly #buried: (told: LogFields) => void
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #acknowledgements = new Acknowledgements()
@@ -62,12 +63,15 @@ export class Deliveries {
     readonly publisher: ConfirmingPublisher
     /** Hands a message out once more that is still in hand. */
     readonly again: (arrived: Arrived) => void
+    /** Told of each that has gone to the dead letters. */
+    readonly buried: (told: LogFields) => void
     readonly clock: Clock
     readonly logger: Logger
   }) {
     this.#queue = parts.queue
     this.#publisher = parts.publisher
     this.#again = parts.again
+    this.#buried = parts.buried
     this.#clock = parts.clock
     this.#logger = parts.logger
   }
@@ -155,8 +159,7 @@ export class Deliveries {
       [HEADER.letter]: randomUUID(),
     }
     if (!(await this.#moveTo(deadLetterName(this.#queue), arrived, headers, stopping))) return
-    const fields = { messageId: idOf(message), name, tries, error: error.name }
-    this.#logger.error('message.dead-lettered', fields)
+    this.#buried({ messageId: idOf(message), name, tries, error: error.name })
   }
 
   /**

@@ -45,6 +45,7 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
   readonly #consumer: QueueConsumer
   readonly #deliveries: Deliveries
   readonly #inbox = new Inbox<Readable>()
+  #buried: () => void = () => undefined
   #core: CoreDependencies | undefined
   #stopping = new AbortController()
   #disposing: Promise<void> | undefined
@@ -70,6 +71,10 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
       again: (arrived) => {
         this.#take(arrived)
       },
+      buried: (told) => {
+        logger.error('message.dead-lettered', told)
+        this.#buried()
+      },
       clock,
       logger,
     })
@@ -92,6 +97,10 @@ export class RabbitmqTransport implements MessageTransport, AsyncDisposable {
       clock,
       logger,
     })
+  }
+
+  onBuried(listener: () => void): void {
+    this.#buried = listener
   }
 
   prepare(core: CoreDependencies): void {
