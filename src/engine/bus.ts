@@ -5,7 +5,7 @@ import {
   type LoggerFactory,
 } from '@node-ts/bus-core'
 import type { MessageAttributes } from '@node-ts/bus-messages'
-import { TryAgain, Unavailable } from '../core/errors.ts'
+import { Unavailable } from '../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { handlersError } from '../core/message-error.ts'
 import { COMMAND_BODIES, TaskExited } from '../core/messages.ts'
