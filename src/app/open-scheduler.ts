@@ -30,8 +30,8 @@ export async function openScheduler(
       return { scheduler: processes, ...(mayNotLead !== undefined && { mayNotLead }) }
     }
     case 'swarm': {
-      const { socket, images } = scheduler
-      return { scheduler: opened.use(openSwarmScheduler({ socket, installation, images, logger })) }
+      const swarm = openSwarmScheduler({ ...scheduler, installation, logger })
+      return { scheduler: opened.use(swarm) }
     }
     case 'nomad':
       throw new ConfigError([{ file, message: notBuilt(scheduler.kind) }])

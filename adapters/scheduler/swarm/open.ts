@@ -1,4 +1,6 @@
 import type { Logger } from '../../../src/ports/logger.ts'
+import { controlChanges } from './control/control-changes.ts'
+import { changesBy } from './control/watch-by.ts'
 import { engineApi } from './engine-api.ts'
 import { type ImagePolicy, Images } from './images.ts'
 import { SwarmScheduler } from './scheduler.ts'
@@ -8,6 +10,8 @@ import { polledChanges } from './task-changes.ts'
 export interface SwarmSchedulerOptions {
   /** The Docker socket of a manager. It need not answer yet. */
   readonly socket: string
+  /** A manager's control socket, or the folder that it is in; without it, watching is listing. */
+  readonly controlSocket?: string
   readonly installation: string
   readonly images: ImagePolicy
   readonly logger: Logger
@@ -15,13 +19,17 @@ export interface SwarmSchedulerOptions {
 
 /** Opens nothing but what each call opens: an engine that is away is `Unavailable` when it is asked. */
 export function openSwarmScheduler(options: SwarmSchedulerOptions): SwarmScheduler {
-  const { socket, installation, images, logger } = options
+  const { socket, controlSocket: control, installation, images, logger } = options
   const engine = engineApi(socket)
   return new SwarmScheduler({
     engine,
     installation,
     facts: new SpecFacts(engine, new Images(engine, images, logger)),
-    changes: polledChanges(engine, installation),
+    changes: changesBy({
+      control: control === undefined ? undefined : controlChanges(control, engine, installation),
+      listing: polledChanges(engine, installation),
+      logger,
+    }),
     logger,
   })
 }

@@ -13,7 +13,7 @@ import { type SeenUnit, byUnit, unitOfTasks, unitsOf } from './observe.ts'
 import { removeService } from './remove.ts'
 import { serviceSpecOf } from './spec/service-spec.ts'
 import type { SpecFacts } from './spec-facts.ts'
-import type { TaskChanges } from './task-changes.ts'
+import type { TaskChange, TaskChanges } from './task-changes.ts'
 import { isOver } from './task-exit.ts'
 import type { ServiceView, TaskView } from './views.ts'
 
@@ -154,11 +154,12 @@ export class SwarmScheduler implements SchedulerAdapter {
   }
 
   async *#observations(
-    changes: AsyncIterable<readonly TaskView[]>,
+    changes: AsyncIterable<TaskChange>,
     signal: AbortSignal,
   ): AsyncGenerator<Observation, void, undefined> {
-    for await (const tasks of changes) {
-      if (tasks.some((task) => this.#isStrayed(task))) await this.#nodes.read(signal)
+    for await (const { tasks, nodesMoved } of changes) {
+      const stale = nodesMoved || tasks.some((task) => this.#isStrayed(task))
+      if (stale) await this.#nodes.read(signal)
       const units = [...byUnit(tasks).values()].flatMap((ofUnit) => {
         const unit = unitOfTasks(ofUnit, this.#nodes.known, new Date())
         return unit === undefined ? [] : [unit]

@@ -4,11 +4,17 @@ import { TaskPolls } from './task-polls.ts'
 import type { TaskView } from './views.ts'
 import { Wake } from './wake.ts'
 
+export interface TaskChange {
+  readonly tasks: readonly TaskView[]
+  /** The state of a node is another, and so is what it says of these tasks. */
+  readonly nodesMoved: boolean
+}
+
 /**
  * Where changes of tasks come from. Resolves once subscribed: what changes afterwards is told, in
  * batches. Ends when the signal is aborted, throws `Unavailable` when the source has ended.
  */
-export type TaskChanges = (signal: AbortSignal) => Promise<AsyncIterable<readonly TaskView[]>>
+export type TaskChanges = (signal: AbortSignal) => Promise<AsyncIterable<TaskChange>>
 
 const POLL_MS = 1_000
 /** An event tells of a container some time before the manager knows of the task. */
@@ -47,7 +53,7 @@ function changesOf(
   events: AsyncIterable<Buffer>,
   signal: AbortSignal,
   ended: AbortController,
-): AsyncIterable<readonly TaskView[]> {
+): AsyncIterable<TaskChange> {
   const wake = new Wake()
   let failure: Unavailable | undefined
   const listening = (async () => {
@@ -61,7 +67,7 @@ function changesOf(
   })()
   return drain()
 
-  async function* drain(): AsyncGenerator<readonly TaskView[], void, undefined> {
+  async function* drain(): AsyncGenerator<TaskChange, void, undefined> {
     let soon: readonly number[] = []
     let restMs = 0
     try {
@@ -76,7 +82,7 @@ function changesOf(
         const begun = performance.now()
         const changed = await polls.changed(signal)
         restMs = (performance.now() - begun) * POLL_SHARE
-        if (changed.length > 0) yield changed
+        if (changed.length > 0) yield { tasks: changed, nodesMoved: false }
       }
     } catch (error) {
       if (signal.aborted) return

@@ -25,23 +25,32 @@ export class SwarmHarness implements SchedulerHarness {
   readonly logged: { readonly message: string; readonly fields: unknown }[] = []
   readonly #folder: string
   readonly #images: ImagePolicy
+  readonly #controlSocket: string | undefined
   readonly #opened: SwarmScheduler[] = []
   #units = 0
 
-  private constructor(dockerd: Dockerd, folder: string, images: ImagePolicy) {
+  private constructor(
+    dockerd: Dockerd,
+    folder: string,
+    images: ImagePolicy,
+    controlSocket: string | undefined,
+  ) {
     harnesses += 1
     this.dockerd = dockerd
     this.installation = `test-${process.pid}-${harnesses}`
     this.#folder = folder
     this.#images = images
+    this.#controlSocket = controlSocket
     this.adapter = this.#open()
   }
 
   static async open(
     dockerd: Dockerd,
     images: ImagePolicy = { requireDigest: false },
+    controlSocket?: string,
   ): Promise<SwarmHarness> {
-    return new SwarmHarness(dockerd, await mkdtemp(join(tmpdir(), 'longhaul-swarm-')), images)
+    const folder = await mkdtemp(join(tmpdir(), 'longhaul-swarm-'))
+    return new SwarmHarness(dockerd, folder, images, controlSocket)
   }
 
   reopen(): Promise<SwarmScheduler> {
@@ -124,7 +133,13 @@ export class SwarmHarness implements SchedulerHarness {
     const logger: Logger = { debug: log, info: log, warn: log, error: log }
     const { socket } = this.dockerd
     const { installation } = this
-    const adapter = openSwarmScheduler({ socket, installation, images: this.#images, logger })
+    const adapter = openSwarmScheduler({
+      socket,
+      installation,
+      images: this.#images,
+      logger,
+      ...(this.#controlSocket !== undefined && { controlSocket: this.#controlSocket }),
+    })
     this.#opened.push(adapter)
     return adapter
   }
