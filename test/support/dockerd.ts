@@ -7,6 +7,7 @@ import {
   mkdir,
   mkdtemp,
   open,
+  readFile,
   readdir,
   rm,
   symlink,
@@ -61,6 +62,9 @@ export async function openDockerd(): Promise<Dockerd> {
   const folder = await mkdtemp(join(tmpdir(), 'longhaul-dockerd-'))
   const socket = join(folder, 'docker.sock')
   const execRoot = join(folder, 'exec')
+  // A namespace of its own: no port, bridge or firewall rule meets those of another dockerd. It lasts as
+  // long as its holder, so that a dockerd that is started again finds its containers' network.
+  const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { detached: true })
   let child: ChildProcess | undefined
   let gone: Promise<unknown> = Promise.resolve()
 
@@ -73,15 +77,17 @@ export async function openDockerd(): Promise<Dockerd> {
   }
   const start = async (): Promise<void> => {
     await using log = await open(join(folder, 'log'), 'a')
-    // A namespace of its own: no port, bridge or firewall rule meets those of another dockerd.
     const script = `'${folder}/busybox' ip link set lo up && exec dockerd "$@"`
+    // Of a containerd that was killed with its dockerd; while nobody has reaped it, it counts as alive.
+    await rm(join(execRoot, 'containerd/containerd.pid'), { force: true })
     const flags = [
       `--data-root=${folder}/data`,
       `--exec-root=${execRoot}`,
       `--pidfile=${folder}/pid`,
       `--host=unix://${socket}`,
     ]
-    child = spawn('unshare', ['--net', 'sh', '-c', script, 'dockerd', ...flags], {
+    const inside = [`--net=/proc/${holder.pid ?? 0}/ns/net`, 'sh', '-c', script, 'dockerd']
+    child = spawn('nsenter', [...inside, ...flags], {
       stdio: ['ignore', log.fd, log.fd],
       // Ctrl-C at the test run must not reach it before the tests have ended.
       detached: true,
@@ -94,13 +100,28 @@ export async function openDockerd(): Promise<Dockerd> {
     child.kill(signal)
     await gone
   }
+  const running = () => child?.exitCode === null && child.signalCode === null
   const end = async (): Promise<void> => {
-    for (const service of (await docker('service', 'ls', '-q')).split('\n').filter(Boolean)) {
-      await docker('service', 'rm', service)
+    try {
+      if (!running()) await start()
+      for (const service of (await docker('service', 'ls', '-q')).split('\n').filter(Boolean)) {
+        await docker('service', 'rm', service)
+      }
+      await until(async () => (await docker('ps', '-aq')) === '', 'no container is left', 30_000)
+    } finally {
+      await discard()
     }
-    await until(async () => (await docker('ps', '-aq')) === '', 'no container is left', 30_000)
+  }
+  const discard = async (): Promise<void> => {
     await kill('SIGTERM')
-    await rm(folder, { recursive: true, force: true })
+    for (const pid of await processesOf(folder)) process.kill(pid, 'SIGKILL')
+    holder.kill('SIGKILL')
+    // A dockerd that was killed leaves its mounts.
+    const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').toReversed()
+    for (const mount of mounts.map((line) => line.split(' ')[1] ?? '')) {
+      if (mount.startsWith(`${folder}/`)) await run('umount', ['-l', mount])
+    }
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
 
   await copyFile(await busyboxBinary(folder), join(folder, 'busybox'))
@@ -110,17 +131,30 @@ export async function openDockerd(): Promise<Dockerd> {
     await docker('swarm', 'init', '--advertise-addr', '127.0.0.1')
     await importTaskImage(folder, docker)
   } catch (error) {
-    await kill('SIGTERM')
-    await rm(folder, { recursive: true, force: true })
+    await discard()
     throw error
   }
   return { socket, execRoot, docker, kill, start, [Symbol.asyncDispose]: end }
 }
 
+/** What a dockerd that was killed has left running of its own folder: shims of containers. */
+async function processesOf(folder: string): Promise<readonly number[]> {
+  const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0)
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      return line.includes(`${folder}/`) && pid !== process.pid ? [pid] : []
+    }),
+  )
+  return found.flat()
+}
+
 async function canRun(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false
   try {
-    for (const program of ['dockerd', 'docker', 'unshare']) await run('which', [program])
+    for (const program of ['dockerd', 'docker', 'unshare', 'nsenter']) {
+      await run('which', [program])
+    }
     return true
   } catch {
     return false

@@ -115,7 +115,7 @@ describe('what a real swarm makes of a unit', function () {
   })
 
   it('is given secrets, configs, folders, limits and the rest', async () => {
-    const { docker } = dockerd()
+    const docker = (...args: readonly string[]) => dockerd().docker(...args)
     const made: string[] = []
     const make = async (kind: 'secret' | 'config', name: string) => {
       await docker(kind, 'create', name, '/etc/hostname')

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { engineApi } from '../../../../adapters/scheduler/swarm/engine-api.ts'
+import { matchesImage, referenceOf } from '../../../../adapters/scheduler/swarm/image-reference.ts'
+import { type ImagePolicy, Images } from '../../../../adapters/scheduler/swarm/images.ts'
+import { registryAuthFor } from '../../../../adapters/scheduler/swarm/registry-auth.ts'
+import { Rejected, Unavailable } from '../../../../src/core/errors.ts'
+import type { UnitSpec } from '../../../../src/core/unit.ts'
+import { unitNamed } from '../../../contract/scheduler-adapter.ts'
+import { type FakeEngine, fakeEngine, json } from './fake-engine.ts'
+
+const never = new AbortController().signal
+const DIGEST = `sha256:${'a'.repeat(64)}`
+const ignore = () => undefined
+const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+const unitOf = (image: string, attempt = 1, run = 1, taskUid = 'u'): UnitSpec => {
+  const unit = unitNamed('lh-x', { image })
+  return { ...unit, identity: { ...unit.identity, attempt, run, taskUid } }
+}
+
+describe('an image’s name', () => {
+  for (const [image, registry, repository, tag, digest] of [
+    ['busybox', 'docker.io', 'library/busybox'],
+    ['busybox:1.36', 'docker.io', 'library/busybox', '1.36'],
+    ['team/app', 'docker.io', 'team/app'],
+    ['index.docker.io/team/app:2', 'docker.io', 'team/app', '2'],
+    ['registry.example.com/a/b:1', 'registry.example.com', 'a/b', '1'],
+    ['registry:5000/a', 'registry:5000', 'a'],
+    ['localhost/a:b', 'localhost', 'a', 'b'],
+    [`r.example/a:1@${DIGEST}`, 'r.example', 'a', '1', DIGEST],
+  ] as const) {
+    it(`is read as the engine reads it: ${image}`, () => {
+      assert.deepEqual(referenceOf(image), {
+        registry,
+        repository,
+        ...(tag !== undefined && { tag }),
+        ...(digest !== undefined && { digest }),
+      })
+    })
+  }
+
+  const MEANT: readonly (readonly [image: string, pattern: string, is: boolean])[] = [
+    ['registry.example.com/team/a:1', 'registry.example.com/*', true],
+    ['registry.example.com/team/a:1', 'registry.example.com/team/*', true],
+    ['registry.example.com/other/a:1', 'registry.example.com/team/*', false],
+    ['registry.example.com.evil.net/team/a', 'registry.example.com/*', false],
+    ['evil.net/registry.example.com/team/a', 'registry.example.com/*', false],
+    ['registryxexample.com/a', 'registry.example.com/*', false],
+    ['busybox:1', 'busybox', true],
+    ['docker.io/library/busybox:1', 'busybox', true],
+    ['evil.net/busybox:1', 'busybox', false],
+    ['busybox:1.36', 'busybox:1.*', true],
+    ['busybox', 'busybox:1.*', false],
+    ['busybox', 'busybox:latest', true],
+    [`r.example/a@${DIGEST}`, 'r.example/a', true],
+    [DIGEST, '*', false],
+    ['eu.example.com/a', '*.example.com/*', true],
+    ['evil.net/x.example.com/a', '*.example.com/*', false],
+  ]
+  for (const [image, pattern, is] of MEANT) {
+    it(`${image} is ${is ? '' : 'not '}meant by ${pattern}`, () => {
+      assert.equal(matchesImage(image, pattern), is)
+    })
+  }
+})
+
+describe('the images of attempts', () => {
+  let engine: FakeEngine
+  let said: { status: number; body: unknown }
+  let services: unknown[]
+  beforeEach(async () => {
+    said = { status: 200, body: { Descriptor: { digest: DIGEST } } }
+    services = []
+    engine = await fakeEngine((request, response) => {
+      const path = request.url ?? ''
+      if (path.startsWith('/distribution/')) json(response, said.status, said.body)
+      else if (path.startsWith('/services')) json(response, 200, services)
+      else json(response, 404, { message: path })
+    })
+  })
+  afterEach(async () => {
+    await engine[Symbol.asyncDispose]()
+  })
+
+  const images = (policy: Partial<ImagePolicy> = {}) =>
+    new Images(engineApi(engine.socket), { requireDigest: false, ...policy }, logger)
+  const imageOf = async (from: Images, unit: UnitSpec) => (await from.of(unit, never)).image
+
+  it('have the digest that the tag meant at the first attempt of their run', async () => {
+    const from = images()
+    assert.equal(await imageOf(from, unitOf('r.example/a:1')), `r.example/a:1@${DIGEST}`)
+    const newer = `sha256:${'b'.repeat(64)}`
+    said = { status: 200, body: { Descriptor: { digest: newer } } }
+    assert.equal(await imageOf(from, unitOf('r.example/a:1', 2)), `r.example/a:1@${DIGEST}`)
+    assert.equal(await imageOf(from, unitOf('r.example/a:1', 3, 2)), `r.example/a:1@${newer}`)
+  })
+
+  it('have that of an attempt before also in a daemon that did not start it', async () => {
+    const Image = `r.example/a:1@sha256:${'c'.repeat(64)}`
+    services = [{ ID: 's', Spec: { Name: 'x', TaskTemplate: { ContainerSpec: { Image } } } }]
+    assert.equal(await imageOf(images(), unitOf('r.example/a:1', 2)), Image)
+  })
+
+  it('are as written where they have a digest or are an id, and nobody is asked', async () => {
+    for (const image of [`r.example/a@${DIGEST}`, DIGEST]) {
+      assert.equal(await imageOf(images({ requireDigest: true }), unitOf(image)), image)
+    }
+    assert.deepEqual(engine.asked, [])
+  })
+
+  it('are as written where the registry says nothing, which is asked again only after a while', async () => {
+    said = { status: 403, body: { message: 'denied' } }
+    const from = images()
+    for (const uid of ['1', '2']) {
+      assert.equal(await imageOf(from, unitOf('r.example/a:1', 1, 1, uid)), 'r.example/a:1')
+    }
+    assert.equal(engine.asked.length, 1)
+  })
+
+  it('are refused without a digest where one is required: for good by a no, else for now', async () => {
+    const from = images({ requireDigest: true })
+    said = { status: 404, body: { message: 'manifest unknown' } }
+    await assert.rejects(from.of(unitOf('r.example/a:1'), never), Rejected)
+    said = { status: 500, body: { message: 'no such host' } }
+    await assert.rejects(from.of(unitOf('r.example/a:1'), never), Unavailable)
+  })
+
+  it('are refused where the daemon’s file does not allow them', async () => {
+    const from = images({ allowed: ['r.example/*', 'busybox'] })
+    assert.equal(await imageOf(from, unitOf('r.example/a:1')), `r.example/a:1@${DIGEST}`)
+    await assert.rejects(from.of(unitOf('other.example/a:1'), never), Rejected)
+    await assert.rejects(from.of(unitOf(DIGEST), never), Rejected)
+  })
+
+  describe('with a registry’s credentials', () => {
+    let folder: string
+    let authFile: string
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'longhaul-auth-'))
+      authFile = join(folder, 'config.json')
+    })
+    after(async () => {
+      await rm(folder, { recursive: true })
+    })
+    const write = (config: unknown) => writeFile(authFile, JSON.stringify(config))
+    const read = (auth: string | undefined): unknown =>
+      auth === undefined ? undefined : JSON.parse(Buffer.from(auth, 'base64url').toString())
+    const basic = (text: string) => ({ auth: Buffer.from(text).toString('base64') })
+
+    it('carry those of their own registry alone', async () => {
+      await write({
+        auths: {
+          'r.example': basic('me:pass:word'),
+          'https://index.docker.io/v1/': basic('hub:x'),
+          'token.example': { identitytoken: 't' },
+        },
+      })
+      assert.deepEqual(read(await registryAuthFor('r.example', authFile)), {
+        serveraddress: 'r.example',
+        username: 'me',
+        password: 'pass:word',
+      })
+      assert.deepEqual(read(await registryAuthFor('token.example', authFile)), {
+        serveraddress: 'token.example',
+        identitytoken: 't',
+      })
+      const hub = read(await registryAuthFor('docker.io', authFile)) as { username: string }
+      assert.equal(hub.username, 'hub')
+      assert.equal(await registryAuthFor('other.example', authFile), undefined)
+      const { registryAuth } = await images({ authFile }).of(unitOf('r.example/a:1'), never)
+      assert.notEqual(registryAuth, undefined)
+    })
+
+    it('wait for a file that is not there or is no JSON, and never quote it', async () => {
+      await writeFile(authFile, '{ "secret" ')
+      await assert.rejects(registryAuthFor('r.example', authFile), (error: unknown) => {
+        assert(error instanceof Unavailable)
+        assert(!error.message.includes('secret'))
+        return true
+      })
+      await assert.rejects(registryAuthFor('r.example', join(folder, 'none')), Unavailable)
+    })
+  })
+})
