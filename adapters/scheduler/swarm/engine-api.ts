@@ -9,7 +9,7 @@ export interface Answer {
   readonly body: unknown
 }
 
-export type Query = Readonly<Record<string, string | number | boolean>>
+type Query = Readonly<Record<string, string | number | boolean>>
 
 /**
  * The Engine API as plain calls. An HTTP status is a value, for most mean something to somebody; what
