@@ -265,7 +265,10 @@ export function taskContract(given: () => StoreCase): void {
       const { record } = await store.tasks.accept(newTask(clock, '1'), DEFINITION, [
         newEvent(clock, 'e'),
       ])
-      assert.deepEqual(woken.sort(), ['events', 'queue', 'tasks'])
+      assert.deepEqual(woken.sort(), ['events', 'queue'])
+      const deadlineAt = clock.now()
+      await store.tasks.accept(newTask(clock, '2', { deadlineAt }), DEFINITION, [])
+      await until(() => woken.includes('tasks'), 'what has a deadline is looked at')
       woken.length = 0
       await store.tasks.apply(changeOf(record, { state: 'cancelled' }))
       await until(() => woken.includes('queue') && woken.includes('tasks'), 'both are woken')

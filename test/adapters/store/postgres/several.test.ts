@@ -203,7 +203,8 @@ describe('several stores on one Postgres', () => {
     for (const topic of ['queue', 'tasks', 'events', 'messages'] as const) {
       listening.onWrite(topic, () => woken.push(topic))
     }
-    const { record } = await a.tasks.accept(newTask(systemClock, '1'), DEFINITION, [event('1')])
+    const task = newTask(systemClock, '1', { deadlineAt: systemClock.now() })
+    const { record } = await a.tasks.accept(task, DEFINITION, [event('1')])
     await until(() => woken.length >= 3, 'the wake-ups come', 400)
     assert.deepEqual(woken.sort(), ['events', 'queue', 'tasks'])
     await b.messages.put({ id: 'm', body: new Uint8Array(), headers: {} })
