@@ -19,7 +19,7 @@ export type TaskChanges = (signal: AbortSignal) => Promise<AsyncIterable<TaskCha
 const POLL_MS = 1_000
 /** An event tells of a container some time before the manager knows of the task. */
 const AFTER_EVENT_MS = [60, 100, 150, 300]
-/** Polls take at most one part in so many of the time, however many events there are. */
+/** However many events there are, polls take at most one part in so many of the time, or come each second. */
 const POLL_SHARE = 10
 
 /**
@@ -81,7 +81,7 @@ function changesOf(
         if (woken && restMs > 0) await new Wake().wait(signal, restMs)
         const begun = performance.now()
         const changed = await polls.changed(signal)
-        restMs = (performance.now() - begun) * POLL_SHARE
+        restMs = Math.min(POLL_MS, (performance.now() - begun) * POLL_SHARE)
         if (changed.length > 0) yield { tasks: changed, nodesMoved: false }
       }
     } catch (error) {
