@@ -41,12 +41,12 @@ export async function openParts(options: {
   const token = await readSecret(configFile, 'http.token_file', config.http.tokenFile)
   const clock = systemClock
   await makeDataFolder(config.data, configFile)
+  const open = () => openStore(config, { clock, logger })
+  // A file is there or is not, and one that another daemon holds is not to be waited for.
   const store = opened.use(
-    await whenAvailable('store', () => openStore(config, { clock, logger }), {
-      clock,
-      logger,
-      signal,
-    }),
+    config.store.kind === 'sqlite'
+      ? await open()
+      : await whenAvailable('store', open, { clock, logger, signal }),
   )
   const { scheduler, mayNotLead } = await openScheduler(config, store, opened, logger)
   const transport = await openTransport(config, store, opened, { clock, logger })
