@@ -73,6 +73,26 @@ describe('the document of longhaul asyncapi', function () {
   })
 })
 
+describe('the SQLite store of a daemon that runs', function () {
+  this.timeout(60_000)
+
+  it('is looked at by longhaul check, and left alone by longhaul migrate', async () => {
+    await using daemon = await Installation.make({
+      work: { command: shell('echo done'), 'x-task': {} },
+    })
+    assert.equal(await daemon.start(), 'started')
+    const check = await cli(daemon, 'check', '--json')
+    assert.equal(check.code, 0)
+    const { store } = JSON.parse(check.stdout) as { store: { schema: string } }
+    assert.equal(store.schema, 'current')
+    const { code, stderr } = await cli(daemon, 'migrate')
+    assert.equal(code, 69)
+    assert.match(stderr, /another daemon holds the data folder/)
+    await daemon.run('work', '1')
+    assert.equal((await daemon.ended('work/1')).outcome?.state, 'succeeded')
+  })
+})
+
 describe('RabbitMQ before the first start', function () {
   this.timeout(120_000)
   const broker = useBroker({ node: true })
