@@ -121,6 +121,22 @@ describe('a daemon on a real swarm', function () {
     await daemon.ended('taken/1', LIMIT_MS)
   })
 
+  it('watches by the control socket where it has one, and by listing where that fails', async () => {
+    const { socket, execRoot } = dockerd()
+    for (const [control_socket, by] of [
+      [`${execRoot}/swarm`, 'control'],
+      [`${execRoot}/no-such`, 'listing'],
+    ] as const) {
+      const scheduler = { kind: 'swarm', socket, control_socket }
+      const types = { one: { image, command: shell('exit 0'), 'x-task': {} } }
+      await using daemon = await Installation.make(types, { scheduler })
+      assert.equal(await daemon.start(), 'started')
+      await daemon.logged((line) => line['by'] === by, `it watches by ${by}`, { limitMs: LIMIT_MS })
+      await daemon.run('one', '1')
+      assert.equal((await daemon.ended('one/1', LIMIT_MS)).outcome?.state, 'succeeded')
+    }
+  })
+
   it('is ready while its swarm answers', async () => {
     await using daemon = await make({})
     assert.equal(await daemon.start(), 'started')
