@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Rejected } from '../../src/core/errors.ts'
 import { Bell } from '../../src/engine/bell.ts'
 import { runPublisher } from '../../src/engine/publisher.ts'
 import type { EventLog } from '../../src/ports/event-log.ts'
@@ -16,6 +18,8 @@ class Harness implements AsyncDisposable {
   readonly sent: string[] = []
   readonly attributes: unknown[] = []
   refuse: (label: string) => boolean = () => false
+  /** What a publishing that is refused ends with. */
+  refusal: Error = new Error('the broker is away')
   /** Resolves when the bus takes messages. */
   sendable: Promise<void> = Promise.resolve()
   #stop = new AbortController()
@@ -47,11 +51,12 @@ class Harness implements AsyncDisposable {
     this.#running = runPublisher({
       events,
       transport: {
-        sendable: () => this.sendable,
+        sendable: (signal) =>
+          Promise.race([this.sendable, once(signal, 'abort').then(() => undefined)]),
         publish: async (message, attributes) => {
           await Promise.resolve()
           const label = (message as unknown as { eventId: string }).eventId
-          if (this.refuse(label)) throw new Error('the broker is away')
+          if (this.refuse(label)) throw this.refusal
           this.sent.push(label)
           this.attributes.push(attributes)
         },
@@ -168,6 +173,19 @@ describe('the publisher', () => {
     assert.deepEqual(harness.of('bad'), ['bad/1', 'bad/2'])
   })
 
+  it('lets events that the bus refuses hold up their own tasks alone, however many they are', async () => {
+    for (const number of upTo(200)) await harness.write(`bad-${number}`, [1])
+    await harness.write('good', [1, 2])
+    harness.refusal = new Rejected('exchange-refused', 'it is of another kind')
+    harness.refuse = (label) => label.startsWith('bad')
+    harness.run()
+    // No pause either: the clock stands still.
+    await until(() => harness.of('good').length === 2, 'the others are sent')
+    harness.refuse = () => false
+    await drainedInTime()
+    assert.equal(harness.sent.length, 202)
+  })
+
   it('pauses longer after each failure in a row, to five seconds', async () => {
     await harness.write('a', [1])
     let tries = 0
@@ -193,7 +211,7 @@ describe('the publisher', () => {
 
   it('claims nothing while the bus is away, and goes on as soon as it is back', async () => {
     await harness.write('a', [1])
-    const back = Promise.withResolvers<void>()
+    const back = Promise.withResolvers<undefined>()
     harness.sendable = back.promise
     harness.run()
     const claimed = await harness.store.events.claim(1, 1_000)
@@ -203,9 +221,17 @@ describe('the publisher', () => {
       'another may have it',
     )
     await harness.store.events.giveBack(claimed.map(({ seq }) => seq))
-    back.resolve()
+    back.resolve(undefined)
     await drained()
     assert.deepEqual(harness.sent, ['a/1'])
+  })
+
+  it('claims nothing any more when it is asked to stop while the bus is away', async () => {
+    await harness.write('a', [1])
+    harness.sendable = new Promise(() => undefined)
+    harness.run()
+    await harness.stop()
+    assert.deepEqual(harness.sent, [])
   })
 
   it('repeats an event whose marking was cut off, with the same id, and loses none', async () => {
