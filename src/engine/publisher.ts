@@ -1,9 +1,10 @@
-import { errorMessage } from '../core/errors.ts'
+import { errorMessage, Rejected, Unavailable } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventLog, LoggedEvent } from '../ports/event-log.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Meter } from '../ports/meter.ts'
 import type { MessageTransport } from '../ports/transport.ts'
+import { aborted } from './aborted.ts'
 import type { Bell } from './bell.ts'
 
 const BATCH = 64
@@ -30,8 +31,8 @@ export async function runPublisher(deps: {
   const { events, transport, bell, clock, logger, meter, signal } = deps
   let pauses = 0
 
-  /** Why it could not be published, if it could not. */
-  async function publish(event: LoggedEvent): Promise<string | undefined> {
+  /** What kept it from being published, if anything did. */
+  async function publish(event: LoggedEvent): Promise<unknown> {
     try {
       await transport.publish(event.message as never, {
         ...(event.correlationId !== undefined && { correlationId: event.correlationId }),
@@ -39,7 +40,7 @@ export async function runPublisher(deps: {
         stickyAttributes: { ...event.stickyAttributes },
       })
     } catch (error) {
-      return errorMessage(error)
+      return error
     }
     if (event.name === 'longhaul/task-exited') {
       meter.exitPublished((clock.now().getTime() - event.at.getTime()) / 1000)
@@ -51,18 +52,29 @@ export async function runPublisher(deps: {
   async function publishBatch(): Promise<boolean> {
     const batch = await events.claim(BATCH, HOLD_MS)
     if (batch.length === 0) return false
-    const failures = await Promise.all(batch.map(publish))
-    const sent = batch.filter((_, i) => failures[i] === undefined)
+    const tried = await Promise.all(
+      batch.map(async (event) => ({ event, failure: await publish(event) })),
+    )
+    const sent = tried.filter(({ failure }) => failure === undefined)
     await events.markSent(seqsOf(sent), clock.now())
-    const unsent = batch.filter((event) => !sent.includes(event))
-    if (sent.length === 0) {
-      await events.giveBack(seqsOf(unsent))
-      throw new Error(`${batch.length} events could not be published: ${failures[0] ?? ''}`)
+    const away = tried.filter(
+      ({ failure }) => failure !== undefined && !(failure instanceof Rejected),
+    )
+    const [first] = away
+    if (sent.length === 0 && first !== undefined) {
+      await events.giveBack(seqsOf(away))
+      const why = errorMessage(first.failure)
+      throw new Unavailable(
+        'bus-unavailable',
+        `${away.length} events could not be published: ${why}`,
+      )
     }
-    // Some that fail among others stay held, and come again when that is over.
-    for (const [i, { name, taskId }] of batch.entries()) {
-      const error = failures[i]
-      if (error !== undefined) logger.warn('event.unpublished', { name, taskId, error })
+    // What is refused, or fails among others, stays held and comes again when that is over: given back
+    // it would be the first of the next batch, and enough of it would leave no room for anything else.
+    for (const { event, failure } of tried) {
+      if (failure === undefined) continue
+      const { name, taskId } = event
+      logger.warn('event.unpublished', { name, taskId, error: errorMessage(failure) })
     }
     return true
   }
@@ -71,6 +83,7 @@ export async function runPublisher(deps: {
     try {
       // Nothing is claimed while the transport is away: another replica's may not be.
       await transport.sendable?.(signal)
+      if (aborted(signal)) break
       const more = await publishBatch()
       pauses = 0
       if (!more) await bell.wait(clock, Number.POSITIVE_INFINITY, signal)
@@ -83,6 +96,6 @@ export async function runPublisher(deps: {
   }
 }
 
-function seqsOf(events: readonly LoggedEvent[]): string[] {
-  return events.map(({ seq }) => seq)
+function seqsOf(tried: readonly { readonly event: LoggedEvent }[]): string[] {
+  return tried.map(({ event }) => event.seq)
 }

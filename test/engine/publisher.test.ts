@@ -20,8 +20,8 @@ class Harness implements AsyncDisposable {
   refuse: (label: string) => boolean = () => false
   /** What a publishing that is refused ends with. */
   refusal: Error = new Error('the broker is away')
-  /** Resolves when the bus takes messages. */
-  sendable: Promise<void> = Promise.resolve()
+  /** Resolves when the bus takes messages, or the signal is aborted. */
+  sendable: (signal: AbortSignal) => Promise<void> = () => Promise.resolve()
   #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
@@ -51,8 +51,7 @@ class Harness implements AsyncDisposable {
     this.#running = runPublisher({
       events,
       transport: {
-        sendable: (signal) =>
-          Promise.race([this.sendable, once(signal, 'abort').then(() => undefined)]),
+        sendable: (signal) => this.sendable(signal),
         publish: async (message, attributes) => {
           await Promise.resolve()
           const label = (message as unknown as { eventId: string }).eventId
@@ -212,7 +211,7 @@ describe('the publisher', () => {
   it('claims nothing while the bus is away, and goes on as soon as it is back', async () => {
     await harness.write('a', [1])
     const back = Promise.withResolvers<undefined>()
-    harness.sendable = back.promise
+    harness.sendable = () => back.promise
     harness.run()
     const claimed = await harness.store.events.claim(1, 1_000)
     assert.deepEqual(
@@ -228,7 +227,9 @@ describe('the publisher', () => {
 
   it('claims nothing any more when it is asked to stop while the bus is away', async () => {
     await harness.write('a', [1])
-    harness.sendable = new Promise(() => undefined)
+    harness.sendable = async (signal) => {
+      await once(signal, 'abort')
+    }
     harness.run()
     await harness.stop()
     assert.deepEqual(harness.sent, [])
