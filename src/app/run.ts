@@ -38,7 +38,6 @@ export async function runDaemon(options: {
       logger.info('daemon.started', { url, config: options.configFile, types, installation })
       reload = () => void parts.taskTypes.reload()
       await aborted(asked)
-      exitInTime(logger)
     }
     logger.info('daemon.stopped', {})
     return EXIT.done
@@ -53,7 +52,10 @@ export async function runDaemon(options: {
   }
 }
 
-/** Whatever hangs while stopping must not outlast the 10 s that a process manager waits: all is in the store. */
+/**
+ * Whatever hangs while stopping, or still while starting (a database that answers nothing, another's
+ * migration), must not outlast the 10 s that a process manager waits: all is in the store.
+ */
 function exitInTime(logger: Logger): void {
   setTimeout(() => {
     logger.warn('daemon.unfinished', { afterMs: STOP_LIMIT_MS })
@@ -72,6 +74,7 @@ function stopSignal(logger: Logger): AbortSignal {
   const onSignal = (signal: NodeJS.Signals) => {
     if (asked.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
     logger.info('daemon.stopping', { signal })
+    exitInTime(logger)
     asked.abort()
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)

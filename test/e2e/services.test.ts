@@ -5,6 +5,8 @@ import { type AddressInfo, connect as tcp } from 'node:net'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { connect } from 'amqplib'
+import { Client } from 'pg'
+import { POSTGRES } from '../../adapters/store/postgres/dialect.ts'
 import type { WireTask } from '../../src/core/wire.ts'
 import { Cli } from '../cli/run-cli.ts'
 import { Installation, shell } from '../support/daemon.ts'
@@ -162,6 +164,34 @@ describe('a daemon whose services come up after it', function () {
     assert.equal((await daemon.ended('convert/after')).outcome?.state, 'succeeded')
     await using admin = openAdmin(broker().url)
     await admin.removeService(queue, ['e2e/convert'])
+  })
+})
+
+describe('a daemon that waits while another migrates', function () {
+  this.timeout(60_000)
+
+  it('stops all the same when it is asked to', async function () {
+    await using database = await freshDatabase(this)
+    await using held = new AsyncDisposableStack()
+    const other = new Client({ connectionString: database.url })
+    await other.connect()
+    held.defer(() => other.end())
+    const [lock] = POSTGRES.migrationLock.filter(({ text }) => text.includes('advisory'))
+    await other.query('BEGIN')
+    await other.query(lock!.text)
+    await using daemon = await Installation.make(
+      { convert: CONVERT },
+      { store: { kind: 'postgres', url: database.url } },
+    )
+    const started = daemon.start()
+    await until(async () => {
+      const waiting = await database.query(
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+      )
+      return waiting.length > 0
+    }, 'it waits')
+    assert.equal(await daemon.end(), 0)
+    assert.equal(await started, 0)
   })
 })
 
