@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { Connection, type ConnectionOptions } from 'rabbitmq-client'
 import { errorMessage, Rejected } from '../../../src/core/errors.ts'
@@ -44,9 +45,14 @@ export function connectionOptions(address: BrokerAddress, purpose: string): Conn
     retryLow: FIRST_PAUSE_MS,
     retryHigh: LONGEST_PAUSE_MS,
     noDelay: true,
-    ...(tls !== undefined && url.protocol === 'amqps:' && { tls }),
+    ...(url.protocol === 'amqps:' && { tls: { ...serverName(url.hostname, ipv6), ...tls } }),
     ...(ipv6 !== undefined && { socket: { host: ipv6, port } }),
   }
+}
+
+/** Node tells a server which name is wanted (SNI) only where it is given the name once more. */
+function serverName(host: string, ipv6: string | undefined): TlsOptions {
+  return ipv6 === undefined && isIP(host) === 0 ? { servername: host } : {}
 }
 
 /** Connects, and for ever again with growing, jittered pauses; says so once an outage. */
