@@ -42,10 +42,11 @@ export function* acceptDefined(
   wishes: readonly { readonly task: Task; readonly events: readonly EventDraft[] }[],
   now: Date,
 ): Transaction<readonly (Acceptance | undefined)[]> {
-  const rows = wishes.map(({ task }) => ({
-    ...taskColumns(task, task.deadlineAt, now),
-    revision: task.revision,
-  }))
+  // By their ids: two that insert the same tasks in different orders would lock each other out.
+  const rows = wishes
+    .map(({ task }) => task)
+    .toSorted((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)))
+    .map((task) => ({ ...taskColumns(task, task.deadlineAt, now), revision: task.revision }))
   const added = yield sql`INSERT INTO tasks ${insertedRows(rows)}
     ON CONFLICT (id) DO NOTHING RETURNING id`
   const ids = new Set(added.map((row) => text(row, 'id')))
