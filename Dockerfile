@@ -5,7 +5,7 @@
 # Where no registry is reachable, another base with Node 24 (and, for the stage that builds, npm) will do.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# JavaScript: it starts in half the time of the sources, and takes a quarter less memory.
+# To JavaScript: it starts in half the time of the sources, and takes a quarter less memory.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
@@ -15,14 +15,19 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY adapters adapters
 COPY examples/demo examples/demo
-RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json && chmod 755 dist/src/cli/main.js
-RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json --declaration false \
+  && chmod 755 dist/src/cli/main.js
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /build
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /opt/longhaul
 COPY --from=build /build/package.json ./
-COPY --from=build /build/node_modules node_modules
+COPY --from=dependencies /build/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY schema schema
 COPY examples/demo/tasks examples/demo/tasks

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import type { WireTask } from '../../src/core/wire.ts'
+import { cannotBuild } from '../support/image-builder.ts'
+import { requireOrSkip } from '../support/services.ts'
+import { LIMIT_MS, StackSwarm, words } from '../support/stack.ts'
+import { until } from '../support/store.ts'
+
+const DAEMON = 'longhaul_daemon'
+
+/** Sends a command over RabbitMQ, as an application in the stack's network would, and waits for its confirm. */
+const SEND = `
+const { Connection } = require('/opt/longhaul/node_modules/rabbitmq-client')
+const { readFileSync } = require('node:fs')
+const password = readFileSync('/run/secrets/longhaul-rabbitmq-password', 'utf8')
+const broker = new Connection({ hostname: 'rabbitmq', username: 'longhaul', password })
+const body = JSON.parse(process.argv[1])
+const publisher = broker.createPublisher({ confirm: true })
+await publisher.send({ exchange: body.$name, durable: true }, JSON.stringify(body))
+await publisher.close()
+await broker.close()
+`
+
+describe('docker-stack.yml', function () {
+  this.timeout(3 * LIMIT_MS)
+  let swarm: StackSwarm
+  const opened = new AsyncDisposableStack()
+
+  before(async function () {
+    this.timeout(900_000)
+    const why = await cannotBuild()
+    requireOrSkip(this, 'images', why === undefined, why ?? '')
+    swarm = opened.use(await StackSwarm.open())
+  })
+
+  after(async function () {
+    this.timeout(LIMIT_MS)
+    await opened.disposeAsync()
+  })
+
+  const docker = (...args: readonly string[]) => swarm.dockerd.docker(...args)
+
+  async function task(id: string): Promise<WireTask> {
+    return JSON.parse(await swarm.longhaul(DAEMON, 'task', 'show', id, '--json')) as WireTask
+  }
+
+  async function send(command: object): Promise<void> {
+    const container = await swarm.container(DAEMON)
+    const script = `(async () => {${SEND}})()`
+    await docker('exec', container, 'node', '-e', script, JSON.stringify(command))
+  }
+
+  const inState = (id: string, state: WireTask['state']) =>
+    until(
+      async () => (await task(id).catch(() => undefined))?.state === state,
+      `${id} is ${state}`,
+      LIMIT_MS,
+    )
+
+  /** Resolves when a rolling update has gone through; one that was taken back fails. */
+  async function updated(): Promise<void> {
+    let state = ''
+    await until(
+      async () => {
+        const format = '{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}'
+        state = await docker('service', 'inspect', '--format', format, DAEMON)
+        return state !== 'updating'
+      },
+      'the update is over',
+      2 * LIMIT_MS,
+    )
+    assert.equal(state, 'completed')
+  }
+
+  it('is deployed on a fresh swarm by the documented commands', async () => {
+    await swarm.shell('sh deploy/stack/prepare.sh')
+    await swarm.shell('docker stack deploy -c docker-stack.yml longhaul')
+    await swarm.ready('longhaul')
+    assert.equal((await swarm.containers(DAEMON)).length, 2)
+  })
+
+  it('leaves secrets as they are where it is prepared again', async () => {
+    const secrets = () => docker('secret', 'ls', '--format', '{{.ID}} {{.Name}}')
+    const before = await secrets()
+    assert.match(await swarm.shell('sh deploy/stack/prepare.sh'), /^(?:secret .*: is there\n){3}/)
+    assert.equal(await secrets(), before)
+  })
+
+  it('runs its daemons without capabilities, on a root file system that nobody can write to', async () => {
+    const format =
+      '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.Privileged}}'
+    assert.equal(
+      await docker('inspect', '--format', format, await swarm.container(DAEMON)),
+      'true [ALL] [] false',
+    )
+  })
+
+  it('shows no password in what docker shows of it', async () => {
+    const token = await docker(
+      ...['exec', await swarm.container(DAEMON), 'cat', '/run/secrets/longhaul-rabbitmq-password'],
+    )
+    assert.equal(token.length, 48)
+    for (const service of ['daemon', 'rabbitmq', 'postgres']) {
+      const container = await swarm.container(`longhaul_${service}`)
+      assert.ok(!(await docker('inspect', container)).includes(token))
+      assert.ok(!(await docker('logs', container)).includes(token))
+    }
+  })
+
+  it('runs a task that is asked for by HTTP as a container', async () => {
+    const input = JSON.stringify({ helloId: 'http', who: 'stack', seconds: 0 })
+    const said = await swarm.longhaul(DAEMON, 'task', 'run', 'hello', '--input', input, '--wait')
+    assert.match(said, /succeeded/)
+    assert.match(await swarm.longhaul(DAEMON, 'task', 'logs', 'hello/http'), /^hello, stack$/m)
+  })
+
+  it('finishes a task although the daemon, the broker and the database are killed meanwhile', async () => {
+    await send({ $name: 'hello/say-hello', $version: 1, helloId: 'kill', who: 'bus', seconds: 40 })
+    await inState('hello/kill', 'running')
+    const leader = await swarm.leader(DAEMON)
+    await docker('kill', '--signal', 'KILL', leader)
+    await docker('kill', '--signal', 'KILL', await swarm.container('longhaul_rabbitmq'))
+    await docker('kill', '--signal', 'KILL', await swarm.container('longhaul_postgres'))
+    await until(
+      async () => !(await swarm.containers(DAEMON)).includes(leader),
+      'the leader is gone',
+      LIMIT_MS,
+    )
+    await swarm.ready('longhaul')
+    await inState('hello/kill', 'succeeded')
+    const { attempts } = await task('hello/kill')
+    assert.deepEqual(
+      attempts.map(({ number, exit }) => [number, exit?.reason]),
+      [[1, 'completed']],
+    )
+    // And it takes commands from the bus again.
+    await send({ $name: 'hello/say-hello', $version: 1, helloId: 'after', who: 'b', seconds: 0 })
+    await inState('hello/after', 'succeeded')
+  })
+
+  it('stops a daemon well within the time that it is given, with exit code 0', async () => {
+    const container = await swarm.container(DAEMON)
+    const begun = Date.now()
+    await docker('stop', '--time', '60', container)
+    assert.ok(Date.now() - begun < 20_000, `${Date.now() - begun} ms`)
+    assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', container), '0')
+    await swarm.ready('longhaul')
+  })
+
+  it('replaces the daemons one by one with the tasks going on', async () => {
+    const before = await swarm.containers(DAEMON)
+    await send({ $name: 'hello/say-hello', $version: 1, helloId: 'roll', who: 'bus', seconds: 30 })
+    await inState('hello/roll', 'running')
+    await docker('service', 'update', '--force', '--detach', DAEMON)
+    await updated()
+    await swarm.ready('longhaul')
+    const now = await swarm.containers(DAEMON)
+    assert.deepEqual(
+      now.filter((container) => before.includes(container)),
+      [],
+    )
+    await inState('hello/roll', 'succeeded')
+    assert.equal((await task('hello/roll')).attempts.length, 1)
+  })
+
+  it('takes changed files when it is deployed again', async () => {
+    await swarm.shell('LONGHAUL_FILES=2 docker stack deploy -c docker-stack.yml longhaul')
+    const format = '{{range .Spec.TaskTemplate.ContainerSpec.Configs}}{{.ConfigName}} {{end}}'
+    const names = words(await docker('service', 'inspect', '--format', format, DAEMON))
+    assert.deepEqual([...names].sort(), ['longhaul-file-2', 'longhaul-task-hello-2'])
+    await updated()
+    await swarm.ready('longhaul')
+    assert.match(await swarm.longhaul(DAEMON, 'task', 'list'), /hello\/roll/)
+  })
+})

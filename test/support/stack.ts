@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Dockerd, openDockerd } from './dockerd.ts'
+import { buildLonghaul, type ImageBuilder, openImageBuilder } from './image-builder.ts'
+import { until } from './store.ts'
+
+const run = promisify(execFile)
+const ROOT = join(import.meta.dirname, '../..')
+
+/** How long a test waits for what a stack does; never the thing tested. */
+export const LIMIT_MS = 120_000
+
+/** A swarm of one node, with everything in it that the stacks of this checkout run. */
+export class StackSwarm implements AsyncDisposable {
+  readonly dockerd: Dockerd
+  readonly #env: NodeJS.ProcessEnv
+
+  private constructor(dockerd: Dockerd, env: NodeJS.ProcessEnv) {
+    this.dockerd = dockerd
+    this.#env = env
+  }
+
+  /** `more` builds what else is needed, and gives the names of those images. */
+  static async open(
+    more: (builder: ImageBuilder) => Promise<readonly string[]> = () => Promise.resolve([]),
+  ): Promise<StackSwarm> {
+    const dockerd = await openDockerd()
+    try {
+      await using builder = await openImageBuilder()
+      const rabbitmq = await builder.base('rabbitmq')
+      const postgres = await builder.base('postgres')
+      await buildLonghaul(builder, 'longhaul')
+      await builder.load(dockerd.socket, 'longhaul', rabbitmq, postgres, ...(await more(builder)))
+      return new StackSwarm(dockerd, {
+        PATH: process.env['PATH'],
+        DOCKER_HOST: `unix://${dockerd.socket}`,
+        // What is elsewhere for a dockerd of a test's own.
+        LONGHAUL_DOCKER_SOCKET: dockerd.socket,
+        LONGHAUL_SWARM_FOLDER: join(dockerd.execRoot, 'swarm'),
+        RABBITMQ_IMAGE: rabbitmq,
+        POSTGRES_IMAGE: postgres,
+      })
+    } catch (error) {
+      await dockerd[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** A line that a person would type in the checkout, on the manager. */
+  async shell(line: string): Promise<string> {
+    const { stdout } = await run('sh', ['-c', line], {
+      cwd: ROOT,
+      env: this.#env,
+      maxBuffer: 2 ** 26,
+    })
+    return stdout.trim()
+  }
+
+  /** The containers of a service that run. */
+  async containers(service: string): Promise<readonly string[]> {
+    const filter = `label=com.docker.swarm.service.name=${service}`
+    return words(await this.dockerd.docker('ps', '-q', '--filter', filter))
+  }
+
+  async container(service: string): Promise<string> {
+    const [first] = await this.containers(service)
+    if (first === undefined) throw new Error(`${service} has no container`)
+    return first
+  }
+
+  /** Resolves when each service of the stack has as many replicas, all healthy, as it should. */
+  async ready(stack: string): Promise<void> {
+    await until(
+      async () => {
+        const format = ['--filter', `name=${stack}_`, '--format', '{{.Replicas}}']
+        const replicas = words(await this.dockerd.docker('service', 'ls', ...format))
+        return replicas.length > 0 && replicas.every((one) => /^(\d+)\/\1$/.test(one))
+      },
+      `${stack} is ready`,
+      LIMIT_MS,
+    ).catch(async (error: unknown) => {
+      const format = '{{.Name}} {{.CurrentState}} {{.Error}}'
+      const tasks = await this.dockerd.docker(
+        'stack',
+        'ps',
+        stack,
+        '--no-trunc',
+        '--format',
+        format,
+      )
+      throw new Error(tasks, { cause: error })
+    })
+  }
+
+  /** The command line in a container of the daemon's. */
+  async longhaul(service: string, ...args: readonly string[]): Promise<string> {
+    return this.dockerd.docker('exec', await this.container(service), 'longhaul', ...args)
+  }
+
+  /** The container that leads, once one does. */
+  async leader(service: string): Promise<string> {
+    const script =
+      "fetch('http://127.0.0.1:8420/metrics', { headers: { authorization: 'Bearer ' + " +
+      "require('fs').readFileSync(process.env.LONGHAUL_TOKEN_FILE, 'utf8') } })" +
+      '.then(async (answer) => process.exit(/^longhaul_leader 1$/m.test(await answer.text()) ? 0 : 1))'
+    let leader: string | undefined
+    await until(
+      async () => {
+        for (const container of await this.containers(service)) {
+          const leads = this.dockerd.docker('exec', container, 'node', '-e', script)
+          if (
+            await leads.then(
+              () => true,
+              () => false,
+            )
+          )
+            leader = container
+        }
+        return leader !== undefined
+      },
+      'a daemon leads',
+      LIMIT_MS,
+    )
+    return leader!
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dockerd[Symbol.asyncDispose]()
+  }
+}
+
+export function words(text: string): readonly string[] {
+  return text.split(/\s+/).filter(Boolean)
+}
