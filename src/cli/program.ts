@@ -5,6 +5,7 @@ import { asyncapiCommand } from './commands/asyncapi.ts'
 import { checkCommand } from './commands/check.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { demoCommand } from './commands/demo.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { eventsCommand } from './commands/events.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { runCommand } from './commands/run.ts'
@@ -31,6 +32,7 @@ function program(args: readonly string[]) {
       .usage('$0 <command>\n\nRuns long work off message handlers, and tells how it ended.')
       .command(runCommand)
       .command(checkCommand)
+      .command(doctorCommand)
       .command(migrateCommand)
       .command(topologyCommand)
       .command(asyncapiCommand)
@@ -70,6 +72,7 @@ function failureText(error: unknown, args: readonly string[]): string {
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   run: [],
   check: [],
+  doctor: [],
   migrate: [],
   topology: [],
   asyncapi: [],

@@ -30,7 +30,7 @@ export async function declareOnce(
 }
 
 /** The client would try for ever; the first failure tells a person more. */
-function connected(connection: Connection): Promise<void> {
+export function connected(connection: Connection): Promise<void> {
   return new Promise((resolve, reject) => {
     connection.once('connection', resolve)
     connection.once('error', (error: unknown) => {

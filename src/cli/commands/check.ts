@@ -4,6 +4,7 @@ import { JSON_OPTION, printJson } from '../client-command.ts'
 import type { Definitions } from '../definitions.ts'
 import { EXIT } from '../exit-code.ts'
 import { FILE_OPTIONS, type FileArgs } from '../file-options.ts'
+import type { LackingReport } from '../report-lacking.ts'
 import type { SchemaReport } from '../schema-report.ts'
 import { processScreen } from '../terminal/process-screen.ts'
 import type { Screen } from '../terminal/screen.ts'
@@ -14,7 +15,7 @@ interface Args extends FileArgs {
 
 export const checkCommand: CommandModule<object, Args> = {
   command: 'check',
-  describe: 'Check the daemon’s file, all task types and the store’s schema',
+  describe: 'Check the daemon’s file, all task types, what they need, and the store’s schema',
   builder: (args) => args.options({ ...FILE_OPTIONS, json: JSON_OPTION }),
   async handler(args) {
     using screen = processScreen()
@@ -29,8 +30,12 @@ export const checkCommand: CommandModule<object, Args> = {
           { file: definitions.file, message: `store: ${store.message ?? ''}` },
         ])
       }
-      if (args.json) printJson(screen, { ok: true, ...summaryOf(definitions), store, issues: [] })
-      else printSummary(screen, definitions, store)
+      const { reportLacking } = await import('../report-lacking.ts')
+      const { issues, ...needs } = await reportLacking(definitions)
+      if (issues.length > 0) throw new ConfigError(issues)
+      const summary = { ...summaryOf(definitions), needs, store }
+      if (args.json) printJson(screen, { ok: true, ...summary, issues: [] })
+      else printSummary(screen, summary)
     } catch (error) {
       if (!(error instanceof ConfigError) || !args.json) throw error
       printJson(screen, { ok: false, issues: error.issues })
@@ -53,8 +58,13 @@ function summaryOf({ file, scheduler, types }: Definitions) {
   }
 }
 
-function printSummary(screen: Screen, definitions: Definitions, store: SchemaReport): void {
-  const { file, scheduler, taskTypes } = summaryOf(definitions)
+interface Summary extends ReturnType<typeof summaryOf> {
+  readonly needs: Omit<LackingReport, 'issues'>
+  readonly store: SchemaReport
+}
+
+function printSummary(screen: Screen, summary: Summary): void {
+  const { file, scheduler, taskTypes, needs, store } = summary
   const ok = screen.paint('green', 'ok')
   const count = `${taskTypes.length} task type${taskTypes.length === 1 ? '' : 's'}`
   screen.print(`${ok}  ${file}: ${count} for the scheduler ${scheduler}`)
@@ -62,6 +72,9 @@ function printSummary(screen: Screen, definitions: Definitions, store: SchemaRep
     const unknown = store.schema === 'unknown'
     const word = unknown ? screen.paint('yellow', 'warning') : screen.paint('cyan', 'note')
     screen.print(`    ${word}  ${store.message}`)
+  }
+  if (needs.message !== undefined) {
+    screen.print(`    ${screen.paint('yellow', 'warning')}  ${needs.message}`)
   }
   for (const { name, command, warnings } of taskTypes) {
     screen.print(`${ok}  ${name}${command === undefined ? '' : `  (${command})`}`)

@@ -1,0 +1,47 @@
+import { schedulerExamination } from '../app/examine-scheduler.ts'
+import { issueInFile } from '../config/issue-in-file.ts'
+import { type ConfigIssue, Unavailable } from '../core/errors.ts'
+import type { Definitions } from './definitions.ts'
+
+const LIMIT_MS = 10_000
+
+/** Whether the scheduler has what the task types name, as `longhaul check` tells it. */
+export interface LackingReport {
+  /** False: it holds nothing that could be lacking, or does not answer. */
+  readonly asked: boolean
+  /** Why it could not be asked, where it should have been. */
+  readonly message?: string
+  /** What it does not have, each where its file names it. */
+  readonly issues: readonly ConfigIssue[]
+}
+
+/**
+ * Asks the scheduler that the daemon's file names. One that does not answer is no mistake: files are
+ * often checked elsewhere than where the daemon runs.
+ */
+export async function reportLacking({
+  config,
+  scheduler,
+  types,
+}: Definitions): Promise<LackingReport> {
+  // For another kind than the file's there is nobody to ask.
+  if (scheduler.kind !== config.scheduler.kind) return { asked: false, issues: [] }
+  const loaded = [...types.values()].map(({ type }) => type)
+  try {
+    const signal = AbortSignal.timeout(LIMIT_MS)
+    const lacks = await schedulerExamination(config).lacking?.(loaded, signal)
+    if (lacks === undefined) return { asked: false, issues: [] }
+    const issues = await Promise.all(
+      lacks.flatMap(({ taskType, path, message, remedy }) => {
+        const file = types.get(taskType)?.file
+        if (file === undefined) return []
+        return [issueInFile(file, ['services', taskType, ...path], `${message}: ${remedy}`)]
+      }),
+    )
+    return { asked: true, issues }
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    const message = `whether the ${scheduler.kind} has the secrets, configs and networks could not be asked: ${error.message}`
+    return { asked: false, message, issues: [] }
+  }
+}
