@@ -1,4 +1,5 @@
 import type { Logger } from '../../../src/ports/logger.ts'
+import { checkControl } from './control/check-control.ts'
 import { controlChanges } from './control/control-changes.ts'
 import { changesBy } from './control/watch-by.ts'
 import { engineApi } from './engine-api.ts'
@@ -29,6 +30,9 @@ export function openSwarmScheduler(options: SwarmSchedulerOptions): SwarmSchedul
       control: control === undefined ? undefined : controlChanges(control, engine, installation),
       listing: polledChanges(engine, installation),
       logger,
+    }),
+    ...(control !== undefined && {
+      checkControl: (signal) => checkControl(control, installation, signal),
     }),
     logger,
   })

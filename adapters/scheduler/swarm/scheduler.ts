@@ -30,6 +30,7 @@ export class SwarmScheduler implements SchedulerAdapter {
   readonly #installation: string
   readonly #facts: SpecFacts
   readonly #changes: TaskChanges
+  readonly #checkControl: ((signal: AbortSignal) => Promise<CheckResult>) | undefined
   readonly #nodes: Nodes
   readonly #endings: Endings
   readonly #logger: Logger
@@ -41,12 +42,15 @@ export class SwarmScheduler implements SchedulerAdapter {
     readonly installation: string
     readonly facts: SpecFacts
     readonly changes: TaskChanges
+    /** Where a control socket is configured. */
+    readonly checkControl?: (signal: AbortSignal) => Promise<CheckResult>
     readonly logger: Logger
   }) {
     this.#engine = parts.engine
     this.#installation = parts.installation
     this.#facts = parts.facts
     this.#changes = parts.changes
+    this.#checkControl = parts.checkControl
     this.#logger = parts.logger
     this.#nodes = new Nodes(this.#engine)
     this.#endings = new Endings({ ...parts, nodes: this.#nodes })
@@ -144,7 +148,9 @@ export class SwarmScheduler implements SchedulerAdapter {
   }
 
   async check(signal: AbortSignal): Promise<readonly CheckResult[]> {
-    return await checkSwarm(this.#engine, signal)
+    const results = await checkSwarm(this.#engine, signal)
+    const control = await this.#checkControl?.(signal)
+    return control === undefined ? results : [...results, control]
   }
 
   /** Units go on. */

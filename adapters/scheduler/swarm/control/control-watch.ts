@@ -1,11 +1,14 @@
+import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
+import http2 from 'node:http2'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { type ChannelOptions, Client, credentials } from '@grpc/grpc-js'
 import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
 import { LABEL } from '../labels.ts'
 import { WATCH_TASKS_AND_NODES, type WatchMessage, watchMessageOf } from './messages.ts'
 
-const SUBSCRIBED_WITHIN_MS = 5_000
+const SUBSCRIBED_WITHIN_MS = 3_000
 const METHOD = '/docker.swarmkit.v1.Watch/Watch'
 
 /** A subscription that stands until it is ended, its signal is aborted or the manager ends it. */
@@ -28,7 +31,7 @@ export async function openControlWatch(parts: {
 }): Promise<ControlWatch> {
   const { path, installation, tell, signal } = parts
   const socket = await socketOf(path)
-  if (signal.aborted) throw unavailable('given up', signal.reason)
+  await answers(socket, signal)
   const label = { name: LABEL.installation, value: installation }
   const client = new Client(`unix:${socket}`, UNCHECKED, OPTIONS)
   const call = client.makeServerStreamRequest(
@@ -91,6 +94,29 @@ async function socketOf(path: string): Promise<string> {
   try {
     return (await stat(path)).isDirectory() ? join(path, 'control.sock') : path
   } catch (error) {
+    throw unavailable(errorMessage(error), error)
+  }
+}
+
+/**
+ * That somebody answers at all, asked without gRPC: @grpc/grpc-js cannot give up a connection half made,
+ * and would keep one for each try at a dockerd that hangs. As far as HTTP/2's settings, for what ends
+ * earlier is a warning in dockerd's log.
+ */
+async function answers(path: string, signal: AbortSignal): Promise<void> {
+  const connection = connect({ path, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+  const session = http2.connect('https://swarm-manager', { createConnection: () => connection })
+  // Of a connection that is done with, also when it fails in being closed.
+  session.on('error', () => undefined)
+  const late = AbortSignal.timeout(SUBSCRIBED_WITHIN_MS)
+  try {
+    await once(session, 'remoteSettings', { signal: AbortSignal.any([signal, late]) })
+    session.close()
+  } catch (error) {
+    session.destroy()
+    connection.destroy()
+    if (signal.aborted) throw unavailable('given up', error)
+    if (late.aborted) throw unavailable(`no answer within ${SUBSCRIBED_WITHIN_MS} ms`, error)
     throw unavailable(errorMessage(error), error)
   }
 }
