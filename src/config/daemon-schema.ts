@@ -117,7 +117,9 @@ export const daemonSchema: Schema = keys(
         description: 'Docker Swarm.',
         properties: {
           socket: text('The Docker socket of a manager.', { default: DEFAULTS.socket }),
-          control_socket: text('The manager’s control socket, which knows more of nodes.'),
+          control_socket: text(
+            'A manager’s control socket or, better, its folder `/run/docker/swarm`: ends of tasks are heard of as they come.',
+          ),
           registry_auth_file: text(
             'A Docker `config.json` with the registries’ credentials; credential helpers are not asked.',
           ),

@@ -6,7 +6,7 @@ import { field, fieldsOf, textOf } from './wire.ts'
  * of its api/watch.proto, objects.proto, specs.proto and types.proto; they have been the same from Docker
  * 20.10 to 29. What is made of them is what the Engine API says of the same object.
  */
-export interface TaskEvent {
+interface TaskEvent {
   readonly task: TaskView
   /** It is no more; the task is as it last was. */
   readonly removed: boolean
