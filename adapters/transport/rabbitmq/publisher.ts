@@ -21,7 +21,9 @@ export class ConfirmingPublisher {
   readonly #channel: LastingChannel
   /** By channel: what is deleted meanwhile costs the channel, and is declared again on the next. */
   readonly #declared = new WeakMap<Channel, Map<string, Promise<void>>>()
-  readonly #returns = new Map<string, Set<{ returned: boolean }>>()
+  readonly #underWay = new Map<string, Set<Sent>>()
+  /** Exchanges of which one has cost a channel: the user may not write to it. Any may be the one. */
+  readonly #suspects = new Set<string>()
   #unblocked: PromiseWithResolvers<void> | undefined
 
   constructor(parts: {
@@ -73,7 +75,8 @@ export class ConfirmingPublisher {
   /**
    * To everybody who is bound to messages of this name. Resolves when the broker has confirmed it: with
    * false where it was mandatory and nobody is. `Unavailable` where that is not to be had in time: it
-   * may be there all the same. `Rejected` where the broker will not have such an exchange.
+   * may be there all the same. `Rejected` where the broker will not have such an exchange, or not have
+   * the user write to it.
    */
   toFanout(name: string, envelope: Envelope, body: Buffer, mandatory: boolean): Promise<boolean> {
     return this.#publish({ ...envelope, exchange: name, mandatory }, body, (channel) =>
@@ -99,33 +102,71 @@ export class ConfirmingPublisher {
       await prepare?.(channel)
       // Given up: sent now, it would come after what its sender does next.
       if (signal.aborted || !channel.active) throw away()
-      return this.#confirmed(channel, envelope, body)
+      if (this.#suspects.has(exchangeOf(envelope))) return this.#alone(envelope, body, signal)
+      try {
+        return await this.#confirmed(channel, envelope, body)
+      } catch (error) {
+        throw away(error)
+      }
     })
+  }
+
+  /** On a channel of its own: where that is refused no other message is lost with it. */
+  async #alone(envelope: Envelope, body: Buffer, signal: AbortSignal): Promise<boolean> {
+    const exchange = exchangeOf(envelope)
+    let channel: Channel | undefined
+    try {
+      channel = await this.#connection.acquire({ emitErrorsFromChannel: true })
+      // What ends the channel ends the publishing on it as well, and is told there.
+      channel.on('error', () => undefined)
+      await this.#prepare(channel)
+      signal.throwIfAborted()
+      const arrived = await this.#confirmed(channel, envelope, body)
+      this.#suspects.delete(exchange)
+      return arrived
+    } catch (error) {
+      if (!isRefusal(error)) throw away(error)
+      throw new Rejected('exchange-refused', `exchange ${exchange}: ${errorMessage(error)}`, error)
+    } finally {
+      await channel?.close()
+    }
   }
 
   async #confirmed(channel: Channel, envelope: Envelope, body: Buffer): Promise<boolean> {
     const key = returnKey(envelope)
-    const entry = { returned: false }
-    const entries = this.#returns.get(key) ?? new Set()
-    this.#returns.set(key, entries.add(entry))
+    const entry = { channel, exchange: exchangeOf(envelope), returned: false }
+    const entries = this.#underWay.get(key) ?? new Set()
+    this.#underWay.set(key, entries.add(entry))
     try {
       await channel.basicPublish(envelope, body)
       // The broker returns before it confirms; the client tells of it one turn later.
       await nextTurn()
       return !entry.returned
     } catch (error) {
-      throw away(error)
+      // It is told to the first message that is under way, whichever was meant.
+      if (isRefusal(error)) this.#suspectAllOn(channel)
+      throw error
     } finally {
       entries.delete(entry)
-      if (entries.size === 0) this.#returns.delete(key)
+      if (entries.size === 0) this.#underWay.delete(key)
+    }
+  }
+
+  #suspectAllOn(channel: Channel): void {
+    for (const sent of [...this.#underWay.values()].flatMap((same) => [...same])) {
+      if (sent.channel === channel) this.#suspects.add(sent.exchange)
     }
   }
 
   async #setUp(channel: Channel): Promise<void> {
     if (this.#declared.has(channel)) return
     this.#declared.set(channel, new Map())
+    await this.#prepare(channel)
+  }
+
+  async #prepare(channel: Channel): Promise<void> {
     channel.on('basic.return', (message: ReturnedMessage) => {
-      for (const entry of this.#returns.get(returnKey(message)) ?? []) entry.returned = true
+      for (const entry of this.#underWay.get(returnKey(message)) ?? []) entry.returned = true
     })
     await channel.confirmSelect()
   }
@@ -143,6 +184,16 @@ export class ConfirmingPublisher {
     declared.set(name, declaring)
     return declaring
   }
+}
+
+interface Sent {
+  readonly channel: Channel
+  readonly exchange: string
+  returned: boolean
+}
+
+function exchangeOf({ exchange }: Envelope): string {
+  return exchange ?? ''
 }
 
 /** Two messages of one key that are under way together have one way to go. */

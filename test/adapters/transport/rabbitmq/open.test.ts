@@ -14,7 +14,7 @@ describe('where RabbitMQ is', () => {
     assert.equal(decodeURIComponent(given.password), 'a b/@:%§')
     assert.deepEqual([given.username, given.pathname], ['user', '/my%2Fvhost'])
     assert.equal(given.searchParams.get('heartbeat'), '3')
-    assert.deepEqual(options.tls, tls)
+    assert.deepEqual(options.tls, { servername: 'rabbit.example.com', ...tls })
   })
 
   it('brings an IPv6 address to the socket without its brackets', () => {
