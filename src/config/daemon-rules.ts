@@ -13,7 +13,7 @@ export function daemonProblems(data: Json): readonly Problem[] {
     ['scheduler', 'address'],
   ]
   return [
-    ...urls.flatMap((path) => passwordProblems(data, path)),
+    ...urls.flatMap((path) => [...passwordProblems(data, path), ...percentProblems(data, path)]),
     ...tlsProblems(data),
     ...listenProblems(data),
   ]
@@ -28,6 +28,13 @@ function passwordProblems(data: Json, path: Path): Problem[] {
   if (host !== undefined && isLoopback(host)) return []
   const key = path[0] === 'scheduler' ? 'token_file' : 'password_file'
   return [valueProblem(path, `holds a password: put it into a file and name that in \`${key}\``)]
+}
+
+/** What would be read with an error by everybody who takes the URL apart. */
+function percentProblems(data: Json, path: Path): Problem[] {
+  const url = atPath(data, path)
+  if (typeof url !== 'string' || !/%(?![0-9a-f]{2})/i.test(url)) return []
+  return [valueProblem(path, 'holds a `%` that encodes nothing: write it as `%25`')]
 }
 
 /** Files that would be left unread: the connection would not be what its author thinks. */

@@ -140,6 +140,11 @@ limits: { in_flight: 5, input: 100k }
     ],
     ['no URL', 'bus: { kind: rabbitmq }', '1:1: `url` is missing'],
     [
+      'a percent sign that encodes nothing',
+      'bus: { kind: rabbitmq, url: amqp://x/% }',
+      '1:29: holds a `%` that encodes nothing: write it as `%25`',
+    ],
+    [
       'a certificate without TLS',
       'bus: { kind: rabbitmq, url: amqp://x, ca_file: ca.pem }',
       '1:48: is for TLS: the URL must begin with `amqps://`',

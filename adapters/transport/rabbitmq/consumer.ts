@@ -11,6 +11,9 @@ import {
   type ServiceQueue,
 } from './topology.ts'
 
+/** Somebody may declare meanwhile what this user may not. */
+const REFUSED_AGAIN_MS = 15_000
+
 /** What has been done on one channel. */
 interface Progress {
   declared: boolean
@@ -18,6 +21,9 @@ interface Progress {
   consumerTag: string | undefined
   /** One thing after the other. */
   last: Promise<void>
+  /** Whether what was refused will be tried again. */
+  trying: boolean
+  readonly closed: AbortController
 }
 
 /**
@@ -29,6 +35,7 @@ export class QueueConsumer {
   readonly #service: ServiceQueue
   readonly #connection: Connection
   readonly #deliver: (message: AsyncMessage, channel: Channel) => void
+  readonly #clock: Clock
   readonly #logger: Logger
   readonly #channel: LastingChannel
   readonly #names = new Set<string>()
@@ -49,6 +56,7 @@ export class QueueConsumer {
     this.#service = parts.service
     this.#connection = parts.connection
     this.#deliver = parts.deliver
+    this.#clock = parts.clock
     this.#logger = parts.logger
     this.#channel = new LastingChannel({
       ...parts,
@@ -104,13 +112,17 @@ export class QueueConsumer {
 
   #follow(channel: Channel, lost: (channel: Channel) => void): void {
     if (this.#progress.has(channel)) return
+    const closed = new AbortController()
     this.#progress.set(channel, {
       declared: false,
       bound: new Set(),
       consumerTag: undefined,
       last: Promise.resolve(),
+      trying: false,
+      closed,
     })
     channel.once('close', () => {
+      closed.abort()
       lost(channel)
     })
     // The queue has been deleted: everything is declared and bound again on a new channel.
@@ -135,9 +147,9 @@ export class QueueConsumer {
       progress.declared = true
     }
     for (const name of this.#names) {
-      if (!progress.bound.has(name)) await this.#bindOne(name)
-      progress.bound.add(name)
+      if (!progress.bound.has(name) && (await this.#bindOne(name))) progress.bound.add(name)
     }
+    if (progress.bound.size < this.#names.size) void this.#tryAgain(progress)
     if (this.#wanted && progress.consumerTag === undefined) {
       await channel.basicQos({ prefetchCount: this.#prefetch })
       const { consumerTag } = await channel.basicConsume(
@@ -154,22 +166,33 @@ export class QueueConsumer {
   }
 
   /** A name that the broker refuses must not keep the others from coming. */
-  async #bindOne(name: string): Promise<void> {
+  async #bindOne(name: string): Promise<boolean> {
     try {
       if (Buffer.byteLength(name) > LONGEST_NAME_BYTES) {
-        this.#refuse(name, `longer than ${LONGEST_NAME_BYTES} bytes`)
-        return
+        return this.#refuse(name, `longer than ${LONGEST_NAME_BYTES} bytes`)
       }
       await declare(this.#connection, receivedTopology(this.#service.queue, [name]))
       this.#refused.delete(name)
+      return true
     } catch (error) {
       if (!isRefusal(error)) throw error
-      this.#refuse(name, errorMessage(error))
+      return this.#refuse(name, errorMessage(error))
     }
   }
 
-  #refuse(name: string, reason: string): void {
+  #refuse(name: string, reason: string): false {
+    if (this.#refused.get(name) !== reason) {
+      this.#logger.error('subscription.refused', { name, reason })
+    }
     this.#refused.set(name, reason)
-    this.#logger.error('subscription.refused', { name, reason })
+    return false
+  }
+
+  async #tryAgain(progress: Progress): Promise<void> {
+    if (progress.trying) return
+    progress.trying = true
+    await this.#clock.sleep(REFUSED_AGAIN_MS, progress.closed.signal)
+    progress.trying = false
+    if (!progress.closed.signal.aborted) await this.#syncCurrent()
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { uniqueName, useBroker } from '../../../support/rabbitmq.ts'
+import { until } from '../../../support/store.ts'
 import { event, NONE, onBroker, type Opened } from './opened.ts'
 
 describe('a user of RabbitMQ who may not write everywhere', function () {
@@ -41,5 +42,26 @@ describe('a user of RabbitMQ who may not write everywhere', function () {
 
     await broker().node!.rabbitmqctl('set_permissions', user, '.*', '.*', '.*')
     await transport.publish(event(forbidden), NONE)
+  })
+
+  it('receives what somebody else has declared after it was refused', async () => {
+    const transport = await given.consuming(4, { url })
+    const late = uniqueName('late')
+    await broker().node!.rabbitmqctl('set_permissions', user, '^queue-', '.*', '.*')
+    await transport.subscribe([late])
+    await assert.rejects(transport.check(), /late.* cannot be received/)
+    const { connection } = given.admin
+    await connection.exchangeDeclare({ exchange: late, type: 'fanout', durable: true })
+    const isReceived = () =>
+      transport.check().then(
+        () => true,
+        () => false,
+      )
+    await until(isReceived, 'it is tried again', 30_000)
+    await transport.post('id-1', { $name: late }, NONE)
+    const message = await transport.readNextMessage()
+    assert.equal(message?.domainMessage.$name, late)
+    await transport.deleteMessage(message)
+    await connection.exchangeDelete({ exchange: late })
   })
 })
