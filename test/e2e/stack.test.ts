@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { WireTask } from '../../src/core/wire.ts'
 import { cannotBuild } from '../support/image-builder.ts'
 import { requireOrSkip } from '../support/services.ts'
-import { LIMIT_MS, StackSwarm, words } from '../support/stack.ts'
+import { LIMIT_MS, StackSwarm, commandsOf, words } from '../support/stack.ts'
 import { until } from '../support/store.ts'
 
 const DAEMON = 'longhaul_daemon'
+const PAGE = 'docs/deployment.md'
+const EXAMPLE = 'examples/video/README.md'
 
 /** Sends a command over RabbitMQ, as an application in the stack's network would, and waits for its confirm. */
 const SEND = `
@@ -23,12 +28,15 @@ await broker.close()
 describe('docker-stack.yml', function () {
   this.timeout(3 * LIMIT_MS)
   let swarm: StackSwarm
+  let folder: string
   const opened = new AsyncDisposableStack()
 
   before(async function () {
     this.timeout(900_000)
     const why = await cannotBuild()
     requireOrSkip(this, 'images', why === undefined, why ?? '')
+    folder = await mkdtemp(join(tmpdir(), 'longhaul-stack-'))
+    opened.defer(() => rm(folder, { recursive: true }))
     swarm = opened.use(await StackSwarm.open())
   })
 
@@ -71,11 +79,14 @@ describe('docker-stack.yml', function () {
     assert.equal(state, 'completed')
   }
 
-  it('is deployed on a fresh swarm by the documented commands', async () => {
-    await swarm.shell('sh deploy/stack/prepare.sh')
-    await swarm.shell('docker stack deploy -c docker-stack.yml longhaul')
+  it('is deployed on a fresh swarm by the commands of its page, and runs a first task', async () => {
+    const [deploy, first] = await commandsOf(PAGE, 'In four commands')
+    // The image is built already, on what stands in for a registry's.
+    assert.match(deploy!, /^docker build -t longhaul \.\n/)
+    await swarm.shell(deploy!.replace(/.*\n/, ''))
     await swarm.ready('longhaul')
     assert.equal((await swarm.containers(DAEMON)).length, 2)
+    assert.match(await swarm.shell(first!), /^hello, world$/m)
   })
 
   it('leaves secrets as they are where it is prepared again', async () => {
@@ -106,11 +117,10 @@ describe('docker-stack.yml', function () {
     }
   })
 
-  it('runs a task that is asked for by HTTP as a container', async () => {
-    const input = JSON.stringify({ helloId: 'http', who: 'stack', seconds: 0 })
-    const said = await swarm.longhaul(DAEMON, 'task', 'run', 'hello', '--input', input, '--wait')
-    assert.match(said, /succeeded/)
-    assert.match(await swarm.longhaul(DAEMON, 'task', 'logs', 'hello/http'), /^hello, stack$/m)
+  it('is backed up while it runs', async () => {
+    const [backUp] = await commandsOf(PAGE, 'Back up')
+    await swarm.shell(backUp!, folder)
+    assert.ok((await stat(join(folder, 'longhaul.dump'))).size > 10_000)
   })
 
   it('finishes a task although the daemon, the broker and the database are killed meanwhile', async () => {
@@ -146,19 +156,60 @@ describe('docker-stack.yml', function () {
     await swarm.ready('longhaul')
   })
 
-  it('takes changed files when it is deployed again: one daemon after the other, with the tasks going on', async () => {
+  it('takes another task type when it is deployed again: one daemon after the other, with the tasks going on', async () => {
     const before = await swarm.containers(DAEMON)
     await send({ $name: 'hello/say-hello', $version: 1, helloId: 'roll', who: 'bus', seconds: 30 })
     await inState('hello/roll', 'running')
-    await swarm.shell('LONGHAUL_FILES=2 docker stack deploy -c docker-stack.yml longhaul')
+    const [deploy] = await commandsOf(EXAMPLE, 'On a swarm')
+    const line = deploy!.trim().split('\n').at(-1)!
+    assert.match(line, /^docker stack deploy /)
+    await swarm.shell(`LONGHAUL_FILES=2 ${line}`)
     await updated()
     await swarm.ready('longhaul')
     const now = await swarm.containers(DAEMON)
     assert.ok(now.every((container) => !before.includes(container)))
     const format = '{{range .Spec.TaskTemplate.ContainerSpec.Configs}}{{.ConfigName}} {{end}}'
     const names = words(await docker('service', 'inspect', '--format', format, DAEMON))
-    assert.deepEqual([...names].sort(), ['longhaul-file-2', 'longhaul-task-hello-2'])
+    const changed = ['longhaul-file-2', 'longhaul-task-encode-video-2', 'longhaul-task-hello-2']
+    assert.deepEqual([...names].sort(), changed)
     await inState('hello/roll', 'succeeded')
     assert.equal((await task('hello/roll')).attempts.length, 1)
+  })
+
+  it('has the example’s clip encoded in a container although the leading daemon is killed, and its application is told', async () => {
+    const said = async () => docker('logs', await swarm.container('longhaul_application'))
+    const says = (words: RegExp) =>
+      until(async () => words.test(await said()), `it says ${words.source}`, LIMIT_MS)
+    await says(/is ready/)
+    const [, upload] = await commandsOf(EXAMPLE, 'On a swarm')
+    await swarm.shell(upload!)
+    await inState('encode-video/clip', 'running')
+    await docker('kill', '--signal', 'KILL', await swarm.leader(DAEMON))
+    await says(/^clip +ENCODED as clip\.webm, at the first attempt$/m)
+    const probe = ['ffprobe', '-v', 'error', '-show_entries', 'format=format_name,duration']
+    const application = await swarm.container('longhaul_application')
+    const shown = await docker('exec', application, ...probe, '/srv/media/clip.webm')
+    assert.match(shown, /^format_name=matroska,webm\nduration=20\./m)
+    await swarm.ready('longhaul')
+  })
+
+  it('knows after a restore what it knew at the backup, and takes commands', async () => {
+    const [restore] = await commandsOf(PAGE, 'Restore')
+    await swarm.shell(restore!, folder)
+    await swarm.ready('longhaul')
+    assert.equal((await task('hello/1')).state, 'succeeded')
+    await assert.rejects(task('hello/roll'))
+    await send({ $name: 'hello/say-hello', $version: 1, helloId: 'roll', who: 'b', seconds: 0 })
+    await inState('hello/roll', 'succeeded')
+  })
+
+  it('is taken away by the commands of its page', async () => {
+    const [takeAway] = await commandsOf(PAGE, 'Take it away')
+    const [services, stack, ...rest] = takeAway!.trim().split('\n')
+    await swarm.shell(`${services!}\n${stack!}`)
+    await until(async () => (await docker('ps', '-aq')) === '', 'no container is left', LIMIT_MS)
+    await swarm.shell(rest.join('\n'))
+    assert.equal(await docker('service', 'ls', '-q'), '')
+    assert.equal(await docker('secret', 'ls', '-q'), '')
   })
 })

@@ -18,7 +18,6 @@ import { promisify } from 'node:util'
 import { until } from './store.ts'
 
 const run = promisify(execFile)
-const ROOT = join(import.meta.dirname, '../..')
 const STAND_INS = join(import.meta.dirname, '../fixtures/images')
 
 /** Kept from one run to the next: what debootstrap made, and the layers of what was built on it. */
@@ -30,7 +29,7 @@ const DEBIAN = 'longhaul-test/debian'
  * Else each has a stand-in that is made here.
  */
 const BASES = ['node', 'rabbitmq', 'postgres'] as const
-export type Base = (typeof BASES)[number]
+type Base = (typeof BASES)[number]
 
 /** A dockerd in the machine's own network, which builds images and runs nothing else. */
 export interface ImageBuilder extends AsyncDisposable {
@@ -168,10 +167,4 @@ function isThere(file: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-/** Builds the image of this checkout. */
-export async function buildLonghaul(builder: ImageBuilder, tag: string): Promise<void> {
-  const node = await builder.base('node')
-  await builder.build(tag, ROOT, '--build-arg', `NODE_IMAGE=${node}`)
 }

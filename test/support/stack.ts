@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Dockerd, openDockerd } from './dockerd.ts'
-import { buildLonghaul, type ImageBuilder, openImageBuilder } from './image-builder.ts'
+import { type ImageBuilder, openImageBuilder } from './image-builder.ts'
 import { until } from './store.ts'
 
 const run = promisify(execFile)
@@ -21,17 +22,15 @@ export class StackSwarm implements AsyncDisposable {
     this.#env = env
   }
 
-  /** `more` builds what else is needed, and gives the names of those images. */
-  static async open(
-    more: (builder: ImageBuilder) => Promise<readonly string[]> = () => Promise.resolve([]),
-  ): Promise<StackSwarm> {
+  static async open(): Promise<StackSwarm> {
     const dockerd = await openDockerd()
     try {
       await using builder = await openImageBuilder()
       const rabbitmq = await builder.base('rabbitmq')
       const postgres = await builder.base('postgres')
-      await buildLonghaul(builder, 'longhaul')
-      await builder.load(dockerd.socket, 'longhaul', rabbitmq, postgres, ...(await more(builder)))
+      const node = await builder.base('node')
+      const images = [await buildLonghaul(builder, node), ...(await buildVideo(builder, node))]
+      await builder.load(dockerd.socket, rabbitmq, postgres, ...images)
       return new StackSwarm(dockerd, {
         PATH: process.env['PATH'],
         DOCKER_HOST: `unix://${dockerd.socket}`,
@@ -47,13 +46,10 @@ export class StackSwarm implements AsyncDisposable {
     }
   }
 
-  /** A line that a person would type in the checkout, on the manager. */
-  async shell(line: string): Promise<string> {
-    const { stdout } = await run('sh', ['-c', line], {
-      cwd: ROOT,
-      env: this.#env,
-      maxBuffer: 2 ** 26,
-    })
+  /** Lines that a person would type on the manager, in the checkout or another folder. */
+  async shell(lines: string, cwd = ROOT): Promise<string> {
+    const options = { cwd, env: this.#env, maxBuffer: 2 ** 26 }
+    const { stdout } = await run('sh', ['-euc', lines], options)
     return stdout.trim()
   }
 
@@ -128,6 +124,30 @@ export class StackSwarm implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dockerd[Symbol.asyncDispose]()
   }
+}
+
+/** The image of this checkout, as its page has it. */
+async function buildLonghaul(builder: ImageBuilder, node: string): Promise<string> {
+  await builder.build('longhaul', ROOT, '--build-arg', `NODE_IMAGE=${node}`)
+  return 'longhaul'
+}
+
+/** Those of the example. */
+async function buildVideo(builder: ImageBuilder, node: string): Promise<readonly string[]> {
+  const targets = ['encoder', 'application']
+  for (const target of targets) {
+    const args = ['--target', target, '--build-arg', `NODE_IMAGE=${node}`]
+    await builder.build(`video-${target}`, join(ROOT, 'examples/video'), ...args)
+  }
+  return targets.map((target) => `video-${target}`)
+}
+
+/** The blocks of shell of a section of a page, so that it cannot say what does not work. */
+export async function commandsOf(page: string, heading: string): Promise<readonly string[]> {
+  const text = await readFile(join(ROOT, page), 'utf8')
+  const section = text.split(/^## /m).find((one) => one.startsWith(`${heading}\n`))
+  if (section === undefined) throw new Error(`${page} has no section ${heading}`)
+  return [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, commands]) => commands ?? '')
 }
 
 export function words(text: string): readonly string[] {
