@@ -2,7 +2,7 @@ import type { Change, EventDraft } from './change.ts'
 import { after, callPauseMs, type Policy, STOP_AGAIN_MS, wakeAt } from './dues.ts'
 import { exitedEvents, startedEvents } from './events.ts'
 import { type Exit, type ExitReason, faultOf, type ObservedExit } from './exit.ts'
-import type { Attempt, Stop, Task, TaskRecord } from './task.ts'
+import { type Attempt, attemptsOfRun, type Stop, type Task, type TaskRecord } from './task.ts'
 
 /** The changes to an attempt, as pure functions of the record that they are made on. */
 
@@ -40,6 +40,7 @@ export function change(
 /** `queued` → `starting(n)`: written before the scheduler is asked. */
 export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, now: Date): Change {
   const number = record.task.attempt + 1
+  const image = attemptsOfRun(record).find((earlier) => earlier.image !== undefined)?.image
   const attempt: Attempt = {
     number,
     run: record.task.run,
@@ -48,6 +49,7 @@ export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, n
     createdAt: now,
     startCall: { begunAt: now },
     callFailures: 0,
+    ...(image !== undefined && { image }),
   }
   return change(record, policy, {
     task: { state: 'starting', attempt: number },
@@ -64,6 +66,19 @@ export function startCallBegun(
   now: Date,
 ): Change {
   return change(record, policy, { attempt: { ...attempt, startCall: { begunAt: now } } })
+}
+
+/**
+ * What the tag of its image means has been found out. Written before the start is asked for, so that
+ * nothing of the run has ever run another: a crash before this finds it out anew, one after it does not.
+ */
+export function imageResolved(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  image: string,
+): Change {
+  return change(record, policy, { attempt: { ...attempt, image } })
 }
 
 /** The scheduler holds the unit: from here on absence is a loss. */
@@ -123,13 +138,20 @@ export function stopRequested(
   policy: Policy,
   reason: Stop['reason'],
   now: Date,
+  message?: string,
 ): Change {
-  return change(record, policy, { attempt: withStop(attempt, reason, now) })
+  return change(record, policy, { attempt: withStop(attempt, reason, now, message) })
 }
 
-export function withStop(attempt: Attempt, reason: Stop['reason'], now: Date): Attempt {
+export function withStop(
+  attempt: Attempt,
+  reason: Stop['reason'],
+  now: Date,
+  message?: string,
+): Attempt {
   const { callAgainAt: _, missingSince: __, ...rest } = attempt
-  return { ...rest, stop: { reason, at: now }, callFailures: 0 }
+  const stop = { reason, at: now, ...(message !== undefined && { message }) }
+  return { ...rest, stop, callFailures: 0 }
 }
 
 /**
@@ -264,9 +286,13 @@ function ran({ code, reason }: Exit): boolean {
 
 function exitOf(attempt: Attempt, observed: ObservedExit, now: Date): Exit {
   const reason: ExitReason = observed.reason
-  const logTail = observed.logTail ?? attempt.stop?.logTail
+  const { stop } = attempt
+  const logTail = observed.logTail ?? stop?.logTail
+  // Why it was given up tells more than that it was removed then.
+  const message = (stop?.reason === reason ? stop.message : undefined) ?? observed.message
   return {
     ...observed,
+    ...(message !== undefined && { message }),
     reason,
     fault: faultOf(reason),
     at: observed.at ?? now,

@@ -30,6 +30,14 @@ export function faultOf(reason: ExitReason): Fault {
   return FAULTS[reason]
 }
 
+/**
+ * How an attempt ends that the scheduler refuses to start: a registry's no says so by its code, and may
+ * be a yes a minute later; everything else lies in the spec.
+ */
+export function reasonOfRefusal(code: string): 'rejected' | 'image-unavailable' {
+  return code === 'image-unavailable' ? code : 'rejected'
+}
+
 /** What an adapter knows of an ended unit; the engine adds what it knows itself. */
 export interface ObservedExit {
   readonly reason: ExitReason

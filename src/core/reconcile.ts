@@ -3,7 +3,7 @@ import type { Change } from './change.ts'
 import { dues, type Policy, startSettledAt, LOST_AFTER_MS } from './dues.ts'
 import type { ExitReason, ObservedExit } from './exit.ts'
 import { deadlinePassed, stuck } from './lifecycle.ts'
-import { type Attempt, currentAttempt, type TaskRecord } from './task.ts'
+import { type Attempt, currentAttempt, type Stop, type TaskRecord } from './task.ts'
 import type { Absence, Observation } from './unit.ts'
 
 /**
@@ -30,6 +30,14 @@ export type Sighting =
   | { readonly observation: Observation; readonly listedAt?: Date }
   | { readonly unit: string; readonly absence: Absence }
 
+/** What a leader knows of a task's unit that is in no row. */
+export interface View {
+  /** It has had the time to look: before that it gives up no start, for it could not say why. */
+  readonly looked: boolean
+  /** The latest sight of a unit that waits to run. */
+  readonly lastSeen?: Observation
+}
+
 const NONE: Action = { kind: 'none' }
 
 /**
@@ -43,9 +51,10 @@ export function reconcile(
   sighting: Sighting | undefined,
   now: Date,
   leadingSince?: Date,
+  view: View = { looked: true },
 ): Action {
   const seen = sighting === undefined ? NONE : fromSighting(record, policy, sighting, now)
-  return seen.kind === 'none' ? fromDues(record, policy, now, leadingSince) : seen
+  return seen.kind === 'none' ? fromDues(record, policy, now, leadingSince, view) : seen
 }
 
 function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, now: Date): Action {
@@ -168,9 +177,10 @@ function fromDues(
   policy: Policy,
   now: Date,
   leadingSince: Date | undefined,
+  { looked, lastSeen }: View,
 ): Action {
   const due = dues(record, policy, leadingSince)
-    .filter(({ at }) => at <= now)
+    .filter(({ at, what }) => at <= now && (looked || what !== 'start-timeout'))
     .toSorted((a, b) => a.at.getTime() - b.at.getTime())[0]
   if (due === undefined) return NONE
   const { what, attempt } = due
@@ -181,8 +191,10 @@ function fromDues(
   switch (what) {
     case 'deadline':
     case 'attempt-timeout':
-    case 'start-timeout':
-      return asAction(attempts.stopRequested(record, attempt, policy, what, now))
+    case 'start-timeout': {
+      const { reason, message } = givenUp(attempt, what, lastSeen)
+      return asAction(attempts.stopRequested(record, attempt, policy, reason, now, message))
+    }
     case 'start':
     case 'stop':
     case 'look':
@@ -200,6 +212,19 @@ function fromDues(
     case 'decide':
       return currentAttempt(record)?.exit === undefined ? NONE : { kind: 'decide' }
   }
+}
+
+/** With the scheduler's own word on what the attempt was waiting for, where it was waiting. */
+function givenUp(
+  attempt: Attempt,
+  due: 'deadline' | 'attempt-timeout' | 'start-timeout',
+  lastSeen: Observation | undefined,
+): Pick<Stop, 'reason' | 'message'> {
+  const waits = attempt.state === 'starting' && lastSeen?.unit === attempt.unit
+  if (!waits || lastSeen.phase !== 'pending') return { reason: due }
+  const { message, unplaced } = lastSeen
+  const reason = due === 'start-timeout' && unplaced === true ? 'unschedulable' : due
+  return { reason, ...(message !== undefined && { message }) }
 }
 
 function asAction(change: Change | undefined): Action {

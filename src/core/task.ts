@@ -108,6 +108,11 @@ export interface Attempt {
   readonly startedAt?: Date
   readonly attemptDueAt?: Date
   readonly node?: string
+  /**
+   * The image by its digest, where a scheduler has found it out: before the first start of the run, and
+   * the same for every attempt of it.
+   */
+  readonly image?: string
   readonly unreachableSince?: Date
   /** When the first list that lacked it began. */
   readonly missingSince?: Date
@@ -126,8 +131,10 @@ export interface Attempt {
 }
 
 export interface Stop {
-  readonly reason: 'cancelled' | 'deadline' | 'attempt-timeout' | 'start-timeout'
+  readonly reason: 'cancelled' | 'deadline' | 'attempt-timeout' | 'start-timeout' | 'unschedulable'
   readonly at: Date
+  /** What the scheduler had to say when it was given up. */
+  readonly message?: string
   readonly calledAt?: Date
   /** The end of its output, fetched before the stop: some schedulers lose it with the unit. */
   readonly logTail?: string

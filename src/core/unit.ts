@@ -33,8 +33,11 @@ export type Observation = {
 } & Sight
 
 export type Sight =
-  /** Held by the scheduler, not running yet. `message` is the scheduler's own word on why. */
-  | { readonly phase: 'pending'; readonly message?: string }
+  /**
+   * Held by the scheduler, not running yet. `message` is the scheduler's own word on why; `unplaced`:
+   * it has found no node for it so far.
+   */
+  | { readonly phase: 'pending'; readonly message?: string; readonly unplaced?: true }
   | { readonly phase: 'running' }
   /** Over. `stopped`: the scheduler itself knows that it ended because we asked it to. */
   | { readonly phase: 'exited'; readonly exit: ObservedExit; readonly stopped: boolean }

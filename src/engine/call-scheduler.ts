@@ -8,15 +8,15 @@ import { aborted } from './aborted.ts'
  * call never outlives the lead that it was made under. Throws `Rejected` as it comes, `LeaseLost` where
  * the lead is over, and everything else as `Unavailable`.
  */
-export async function callScheduler(
+export async function callScheduler<T>(
   how: {
     readonly lease: Lease
     readonly clock: Clock
     readonly signal: AbortSignal
     readonly timeoutMs: number
   },
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const { lease, clock, signal, timeoutMs } = how
   while (lease.remainingMs() < timeoutMs) {
     if (lease.lost.aborted || signal.aborted) throw new LeaseLost()
@@ -25,10 +25,12 @@ export async function callScheduler(
   if (aborted(lease.lost)) throw new LeaseLost()
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
-    await work(AbortSignal.any([timeout, lease.lost]))
+    return await work(AbortSignal.any([timeout, lease.lost]))
   } catch (error) {
     if (aborted(lease.lost)) throw new LeaseLost()
-    if (error instanceof Rejected || error instanceof Unavailable) throw error
+    const known =
+      error instanceof Rejected || error instanceof Unavailable || error instanceof LeaseLost
+    if (known) throw error
     throw new Unavailable('scheduler', errorMessage(error), error)
   }
 }

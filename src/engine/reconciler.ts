@@ -3,6 +3,7 @@ import type { Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Unavailable } from '../core/errors.ts'
 import { type Action, reconcile, type Sighting } from '../core/reconcile.ts'
 import type { TaskRecord } from '../core/task.ts'
+import type { Observation } from '../core/unit.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -18,6 +19,8 @@ import type { Transitions } from './transitions.ts'
 import { createUnitCalls } from './unit-calls.ts'
 
 const BATCH = 100
+/** A new leader has had a list by then: what it showed goes into the exit of a start that is given up. */
+const LOOK_FIRST_MS = 5_000
 /** Tasks worked on at a time: calls to the scheduler among them. */
 const MOST_AT_A_TIME = 500
 
@@ -56,6 +59,14 @@ export function createReconciler(deps: {
   const calls = createUnitCalls(deps)
   const queue = new KeyedQueue()
   const leadingSince = clock.now()
+  const leadingFromMs = clock.monotonicMs()
+  const hasLooked = () => clock.monotonicMs() >= leadingFromMs + LOOK_FIRST_MS
+  /**
+   * The latest sight of units that wait to run, by task: what they wait for is told where they are given
+   * up. Kept here alone, for a start has many steps and a write for each would cost more than all else
+   * of it; every list brings it again, and a new leader has one before it gives anything up.
+   */
+  const waiting = new Map<string, Observation>()
 
   async function act(current: TaskRecord, policy: Policy, action: Action): Promise<void> {
     const taskId = current.task.id
@@ -89,45 +100,54 @@ export function createReconciler(deps: {
     }
   }
 
-  /** Does what is to be done about one task until there is nothing left to do now. */
-  async function settle(taskId: string, sighting?: Sighting): Promise<void> {
+  /**
+   * Does what is to be done about one task until there is nothing left to do now. False where something
+   * is due that must wait until this leader has looked.
+   */
+  async function settle(taskId: string, sighting?: Sighting): Promise<boolean> {
     for (let done = 0; !signal.aborted; done += 1) {
       await drift.check()
       const current = await tasks.find(taskId)
-      if (current === undefined) return
+      if (current === undefined) return true
       const policy = await definitions.policy(current.task.definition)
-      const action = reconcile(current, policy, sighting, clock.now(), leadingSince)
+      const lastSeen = waiting.get(taskId)
+      const view = { looked: hasLooked(), ...(lastSeen !== undefined && { lastSeen }) }
+      const action = reconcile(current, policy, sighting, clock.now(), leadingSince, view)
       if (action.kind !== 'none') {
         await act(current, policy, action)
         continue
       }
+      if (current.task.state !== 'starting') waiting.delete(taskId)
       // It was due, and there is nothing to do: the clock was set back. Its wake time is made anew.
       if (done === 0 && sighting === undefined) {
+        if (!hasLooked()) return false
         await transitions.apply(attempts.change(current, policy, {}), lease)
       }
-      return
+      return true
     }
+    return true
   }
 
   /** A failure leaves the row as it is; the due time or the next list brings it back. */
-  async function attempt(taskId: string, work: () => Promise<void>): Promise<void> {
+  async function attempt(taskId: string, work: () => Promise<boolean>): Promise<boolean> {
     try {
-      await work()
+      return await work()
     } catch (error) {
-      if (error instanceof LeaseLost || signal.aborted) return
+      if (error instanceof LeaseLost || signal.aborted) return true
       const level = error instanceof Unavailable ? 'warn' : 'error'
       logger[level]('reconcile.failed', { taskId, error: errorMessage(error) })
       throw error
     }
   }
 
-  /** After a failure nothing is due sooner than this. */
+  /** After a failure, or where a look must come first, nothing is due sooner than this. */
   const paused = new Map<string, number>()
 
   async function settleDue(taskId: string): Promise<void> {
     try {
-      await queue.run(taskId, () => attempt(taskId, () => settle(taskId)))
-      paused.delete(taskId)
+      const settled = await queue.run(taskId, () => attempt(taskId, () => settle(taskId)))
+      if (settled) paused.delete(taskId)
+      else paused.set(taskId, clock.monotonicMs() + 1_000)
     } catch {
       // Reported by `attempt`; only the pause is left to do.
       paused.set(taskId, clock.monotonicMs() + 5_000)
@@ -149,17 +169,22 @@ export function createReconciler(deps: {
   }
 
   return {
-    see: (taskId, sighting) =>
-      queue.run(taskId, () => attempt(taskId, () => settle(taskId, sighting))),
+    async see(taskId, sighting) {
+      const observation = 'observation' in sighting ? sighting.observation : undefined
+      if (observation?.phase === 'pending') waiting.set(taskId, observation)
+      else waiting.delete(taskId)
+      await queue.run(taskId, () => attempt(taskId, () => settle(taskId, sighting)))
+    },
 
     start(taskId) {
       const started = queue.run(taskId, () =>
         attempt(taskId, async () => {
           const current = await tasks.find(taskId)
           const latest = current?.attempts.at(-1)
-          if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return
-          if (latest?.exit !== undefined || latest?.stop !== undefined) return
+          if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return true
+          if (latest?.exit !== undefined || latest?.stop !== undefined) return true
           if (latest !== undefined) await calls.start(current, latest)
+          return true
         }),
       )
       started.catch(() => {

@@ -2,7 +2,7 @@ import * as attempts from '../core/attempts.ts'
 import type { Change } from '../core/change.ts'
 import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Rejected } from '../core/errors.ts'
-import type { ObservedExit } from '../core/exit.ts'
+import { type ObservedExit, reasonOfRefusal } from '../core/exit.ts'
 import type { Attempt, TaskRecord } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
@@ -51,8 +51,10 @@ export function createUnitCalls(deps: {
   const { look, clock, logger, meter, signal } = deps
 
   /** One call under the lease; its failure is the caller's to record. */
-  const call = (kind: keyof typeof CALL_TIMEOUT_MS, work: (signal: AbortSignal) => Promise<void>) =>
-    callScheduler({ lease, clock, signal, timeoutMs: CALL_TIMEOUT_MS[kind] }, work)
+  const call = <T>(
+    kind: keyof typeof CALL_TIMEOUT_MS,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => callScheduler({ lease, clock, signal, timeoutMs: CALL_TIMEOUT_MS[kind] }, work)
 
   /** Records what came of a call, on the attempt as it is by then. */
   async function record(
@@ -94,11 +96,19 @@ export function createUnitCalls(deps: {
   async function startUnit({ task }: TaskRecord, attempt: Attempt): Promise<void> {
     try {
       const type = await definitions.type(task.definition)
-      const unit = unitSpecFor(installation, type, task, attempt)
-      await call('start', (aborted) => scheduler.start(unit, aborted))
+      const unitWith = (image?: string) =>
+        unitSpecFor(installation, type, task, { ...attempt, ...(image !== undefined && { image }) })
+      const asked = await call('start', async (aborted) => {
+        const image =
+          attempt.image === undefined ? await scheduler.resolve?.(unitWith(), aborted) : undefined
+        if (image !== undefined && !(await keepImage(task.id, attempt.number, image))) return false
+        await scheduler.start(unitWith(image), aborted)
+        return true
+      })
+      if (!asked) return
     } catch (error) {
       if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
-      const exit: ObservedExit = { reason: 'rejected', message: error.message }
+      const exit: ObservedExit = { reason: reasonOfRefusal(error.code), message: error.message }
       return record(task.id, attempt.number, (current, latest, policy) =>
         latest.exit === undefined
           ? attempts.exitRecorded(current, latest, policy, exit, clock.now())
@@ -110,6 +120,21 @@ export function createUnitCalls(deps: {
         ? attempts.startConfirmed(current, latest, policy, clock.now())
         : undefined,
     )
+  }
+
+  /**
+   * Between the row's `starting(n)` and the start: a leader that ends before this asks the registry anew
+   * and nothing has run yet, one that ends after it leaves the digest to the next. Only where the
+   * registry had nothing to say, and the attempt was started by its tag, may the run's next attempt be
+   * its first with a digest. False where a stop has come meanwhile: then nothing is started any more.
+   */
+  async function keepImage(taskId: string, number: number, image: string): Promise<boolean> {
+    let wanted = false
+    await record(taskId, number, (current, latest, policy) => {
+      wanted = latest.exit === undefined && latest.stop === undefined
+      return wanted ? attempts.imageResolved(current, latest, policy, image) : undefined
+    })
+    return wanted
   }
 
   async function stopUnit({ task }: TaskRecord, attempt: Attempt, policy: Policy): Promise<void> {

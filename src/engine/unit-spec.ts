@@ -40,7 +40,7 @@ export function unitSpecFor(
   installation: string,
   type: TaskType,
   task: Pick<Task, 'id' | 'uid' | 'type' | 'input' | 'memoryBytes'>,
-  attempt: Pick<Attempt, 'number' | 'run' | 'unit'>,
+  attempt: Pick<Attempt, 'number' | 'run' | 'unit' | 'image'>,
 ): UnitSpec {
   const service = serviceFor(type, task.input)
   return {
@@ -55,6 +55,7 @@ export function unitSpecFor(
     },
     service: {
       ...service,
+      ...(attempt.image !== undefined && { image: attempt.image }),
       environment: {
         ...service.environment,
         LONGHAUL_TASK_ID: task.id,

@@ -15,10 +15,20 @@ export interface SchedulerAdapter extends AsyncDisposable {
   readonly kind: string
 
   /**
+   * What the unit's image means just now, as a name that will always mean the same (its digest);
+   * undefined where that cannot be told, or it is such a name already. Changes nothing. The engine keeps
+   * the answer to a run's first attempt, and every attempt of the run gets it as `service.image`.
+   * `Rejected` for an image that may not run, with the code `image-unavailable` where the registry says
+   * no. Absent: images are as they are written.
+   */
+  resolve?(unit: UnitSpec, signal: AbortSignal): Promise<string | undefined>
+
+  /**
    * Has the scheduler hold and run the unit. Idempotent on `unit.name`: where a unit of that name
    * exists and bears the same identity (running or ended), this resolves and starts nothing; another
    * identity is `Rejected`. When it resolves, the scheduler itself remembers the unit: it will be in
-   * every later list until it is removed. `Rejected` also for a spec that the scheduler refuses.
+   * every later list until it is removed. `Rejected` also for a spec that the scheduler refuses;
+   * its code is `image-unavailable` where it is the image's registry that refuses.
    */
   start(unit: UnitSpec, signal: AbortSignal): Promise<void>
 

@@ -341,6 +341,45 @@ describe('reconcile, when a start goes wrong', () => {
 })
 
 describe('reconcile, when time is up', () => {
+  it('gives up a start with the word on what it waited for, and no sooner than it has looked', () => {
+    const record = confirmed()
+    const pending = (sight: object, number = 1) => {
+      const seen = sighting({ phase: 'pending', ...sight }, undefined, number)
+      return 'observation' in seen ? { looked: true, lastSeen: seen.observation } : assert.fail()
+    }
+    const stopOf = (view: Parameters<typeof reconcile>[5]) => {
+      const action = reconcile(record, TYPE, undefined, at(30), T0, view)
+      return action.kind === 'change' ? action.change.attempts[0]?.stop : action.kind
+    }
+    const stop = { reason: 'start-timeout', at: at(30) }
+    assert.deepEqual(stopOf({ looked: true }), stop)
+    assert.deepEqual(stopOf(pending({ message: 'a pull' })), { ...stop, message: 'a pull' })
+    assert.deepEqual(stopOf(pending({ message: 'no node', unplaced: true })), {
+      reason: 'unschedulable',
+      at: at(30),
+      message: 'no node',
+    })
+    assert.deepEqual(stopOf(pending({ message: 'of another attempt' }, 2)), stop)
+    assert.equal(stopOf({ looked: false }), 'none')
+  })
+
+  it('tells in the exit why a start was given up, and not that it was removed for it', () => {
+    const from = confirmed()
+    const change = attempts.stopRequested(from, latest(from), TYPE, 'start-timeout', T0, 'a pull')
+    const record = stopped(T0, applied(from, change))
+    const removed = { reason: 'interrupted', message: 'its service was removed' } as const
+    for (const sight of [
+      sighting({ phase: 'exited', exit: removed, stopped: true }),
+      sighting({ phase: 'removed', message: 'removed' }),
+      absent(at(20)),
+    ]) {
+      const action = reconcile(record, TYPE, sight, at(20))
+      assert.ok(action.kind === 'change')
+      const [changed] = action.change.attempts
+      assert.deepEqual([changed?.exit?.reason, changed?.exit?.message], ['start-timeout', 'a pull'])
+    }
+  })
+
   it('bears the attempt timeout from the first sight of it running', () => {
     const record = running(at(100), confirmed(at(90)))
     assert.equal(decidedAt(at(399.9), TYPE, record), 'none')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isEnded } from '../../src/core/task.ts'
-import { fixedTypes, loadedType, Simulation } from '../support/simulation.ts'
+import { fixedTypes, loadedType, runsOneImage, Simulation } from '../support/simulation.ts'
 
 const TYPE = loadedType(
   'work',
@@ -14,7 +14,7 @@ const TYPE = loadedType(
     },
     keep: { failed_unit: '2s', outcome: '30d' },
   },
-  { stop_grace_period: '1s' },
+  { image: 'work:1', stop_grace_period: '1s' },
 )
 
 /** What each attempt of each task does. */
@@ -51,6 +51,9 @@ class Story {
 
   constructor(simulation: Simulation) {
     this.simulation = simulation
+    // Somebody pushes all the time.
+    let pushes = 0
+    simulation.scheduler.digest = () => `sha256:${(pushes += 1)}`
     simulation.scheduler.program = ({ identity }) =>
       PROGRAMS[identity.taskId]?.[identity.attempt - 1] ?? {}
   }
@@ -156,6 +159,7 @@ class Story {
         assert.equal(simulation.scheduler.starts(unit), 1, `${unit} has run once`)
       }
     }
+    runsOneImage(simulation.scheduler.taken)
     assert.deepEqual(await simulation.scheduler.list(AbortSignal.timeout(1_000)), [])
     assert.equal((await simulation.store.tasks.figures(simulation.clock.now())).outbox.count, 0)
   }

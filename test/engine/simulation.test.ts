@@ -2,21 +2,25 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { isEnded, type TaskRecord } from '../../src/core/task.ts'
 import type { FakeCall, FakeProgram } from '../support/fake-scheduler.ts'
-import { fixedTypes, loadedType, Simulation } from '../support/simulation.ts'
+import { fixedTypes, loadedType, runsOneImage, Simulation } from '../support/simulation.ts'
 
 const MAX_ATTEMPTS = 3
-const TYPE = loadedType('work', {
-  start_timeout: '30s',
-  attempt_timeout: '5m',
-  deadline: '30m',
-  retry: {
-    max_attempts: MAX_ATTEMPTS,
-    backoff: { initial: '5s', max: '1m' },
-    rules: [{ when: { exit_code: ['64-78'] }, action: 'fail' }],
+const TYPE = loadedType(
+  'work',
+  {
+    start_timeout: '30s',
+    attempt_timeout: '5m',
+    deadline: '30m',
+    retry: {
+      max_attempts: MAX_ATTEMPTS,
+      backoff: { initial: '5s', max: '1m' },
+      rules: [{ when: { exit_code: ['64-78'] }, action: 'fail' }],
+    },
+    on_node_lost: { action: 'retry', after: '60s' },
+    keep: { failed_unit: '1m', outcome: '30d' },
   },
-  on_node_lost: { action: 'retry', after: '60s' },
-  keep: { failed_unit: '1m', outcome: '30d' },
-})
+  { image: 'work:1' },
+)
 
 type Step =
   | { readonly do: 'advance'; readonly ms: number }
@@ -70,7 +74,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('fault' as const),
-      method: fc.constantFrom<FakeCall['method']>('start', 'stop', 'remove', 'list', 'watch'),
+      method: fc.constantFrom<FakeCall['method']>(
+        'resolve',
+        'start',
+        'stop',
+        'remove',
+        'list',
+        'watch',
+      ),
       when: fc.constantFrom('before' as const, 'after' as const),
     }),
   },
@@ -216,6 +227,9 @@ describe('the engine, under anything that may happen', function () {
           await using simulation = await Simulation.open(fixedTypes(TYPE))
           const { scheduler } = simulation
           let lost = false
+          // Somebody pushes all the time.
+          let pushes = 0
+          scheduler.digest = () => `sha256:${(pushes += 1)}`
           scheduler.program = ({ identity }) =>
             programs[(identity.attempt - 1 + identity.taskId.length) % programs.length] ?? {}
           for (const id of ['0', '1', '2']) await simulation.accept('work', id)
@@ -242,6 +256,7 @@ describe('the engine, under anything that may happen', function () {
             assert.equal(of('accepted'), task.run)
             assert.equal(of('exited'), record.attempts.length, 'one exit an attempt')
           }
+          runsOneImage(scheduler.taken)
           assert.deepEqual(scheduler.running(), [], 'nothing runs any more')
           assert.deepEqual(await scheduler.list(AbortSignal.timeout(1_000)), [], 'no unit is left')
           assert.equal(

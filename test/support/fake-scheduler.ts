@@ -13,6 +13,8 @@ export interface FakeProgram {
   readonly runsMs?: number
   /** Exit code 0 by default. */
   readonly exit?: ObservedExit
+  /** What it waits for while it is pending, and whether that is a node. */
+  readonly waitsFor?: { readonly message: string; readonly unplaced?: true }
   /** It never begins to run: pending, then the exit. */
   readonly neverRuns?: boolean
   /** Ends at its stop signal (by default), or only when it is killed after its grace. */
@@ -22,7 +24,7 @@ export interface FakeProgram {
 }
 
 export interface FakeCall {
-  readonly method: 'start' | 'stop' | 'remove' | 'list' | 'watch'
+  readonly method: 'resolve' | 'start' | 'stop' | 'remove' | 'list' | 'watch'
   readonly unit?: string
 }
 
@@ -52,6 +54,7 @@ interface World {
  *
  * Controls, each a property that a test sets:
  *  - `program`: what each unit does, asked once, at its start;
+ *  - `digest`: what the tag of an image means, whenever that is asked;
  *  - `fault`: throws `Unavailable` from a call, before or after it has taken effect;
  *  - `delivery`: loses, repeats or delays (by so many ms) an observation on its way to the watches.
  * And as methods: `finish`, `loseNode`, `returnNode`, `drop`, `breakWatches`.
@@ -59,8 +62,11 @@ interface World {
 export class FakeScheduler implements SchedulerAdapter {
   readonly kind = 'fake'
   program: (unit: UnitSpec) => FakeProgram = () => ({ runsMs: 0 })
+  digest: (image: string) => string | undefined = () => undefined
   fault: (call: FakeCall) => 'before' | 'after' | undefined = () => undefined
   delivery: (observation: Observation) => 'lose' | 'repeat' | number | undefined = () => undefined
+  /** Every unit that was taken, as it was given, by this adapter; in order. */
+  readonly taken: UnitSpec[] = []
   readonly #now: () => Date
   readonly #world: World
   readonly #streams = new Set<Stream>()
@@ -80,6 +86,7 @@ export class FakeScheduler implements SchedulerAdapter {
   reopen(): FakeScheduler {
     const other = new FakeScheduler({ now: this.#now }, this.#world)
     other.program = (unit) => this.program(unit)
+    other.digest = (image) => this.digest(image)
     return other
   }
 
@@ -147,6 +154,14 @@ export class FakeScheduler implements SchedulerAdapter {
       stream.end(new Unavailable('stream', 'the stream broke'))
   }
 
+  async resolve({ name, service }: UnitSpec, signal: AbortSignal): Promise<string | undefined> {
+    return await this.#call({ method: 'resolve', unit: name }, signal, () => {
+      const { image } = service
+      const digest = image === undefined ? undefined : this.digest(image)
+      return digest === undefined ? undefined : `${image ?? ''}@${digest}`
+    })
+  }
+
   async start(unit: UnitSpec, signal: AbortSignal): Promise<void> {
     await this.#call({ method: 'start', unit: unit.name }, signal, () => {
       const known = this.#world.units.get(unit.name)
@@ -161,10 +176,11 @@ export class FakeScheduler implements SchedulerAdapter {
         program,
         node: program.node ?? 'node-1',
         startAt: this.#now().getTime() + (program.startsAfterMs ?? 0),
-        sight: { phase: 'pending' },
+        sight: { phase: 'pending', ...program.waitsFor },
         held: true,
       }
       this.#world.units.set(unit.name, held)
+      this.taken.push(unit)
       this.#changed(held)
     })
   }

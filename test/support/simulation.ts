@@ -41,6 +41,18 @@ export function fixedTypes(...all: LoadedTaskType[]): TaskTypes {
   }
 }
 
+/** Every attempt of a run was given the image that its first was given: one with a digest. */
+export function runsOneImage(taken: readonly UnitSpec[]): void {
+  const images = new Map<string, string>()
+  for (const { identity, service } of taken) {
+    const run = `${identity.taskUid}/${identity.run}`
+    const first = images.get(run) ?? service.image ?? ''
+    assert.match(first, /@/, 'an attempt runs by a tag')
+    assert.equal(service.image, first, 'a run has two images')
+    images.set(run, first)
+  }
+}
+
 export class CountingMeter implements Meter {
   orphansSeen = 0
   lateCopies = 0
@@ -297,7 +309,7 @@ async function endAll(leases: readonly Lease[]): Promise<void> {
 /** Calls that leave something behind. */
 const EFFECTS: ReadonlySet<string | symbol> = new Set([
   ...['accept', 'apply', 'append', 'define', 'shiftDues', 'purge', 'markSent', 'giveBack'],
-  ...['acquire', 'start', 'stop', 'remove'],
+  ...['acquire', 'resolve', 'start', 'stop', 'remove'],
 ])
 
 /** Whether calls go through: a frozen process's wait, a killed one's never come back. */

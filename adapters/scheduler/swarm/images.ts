@@ -3,9 +3,7 @@ import type { UnitSpec } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import { type Answer, type EngineApi, messageIn } from './engine-api.ts'
 import { matchesImage, referenceOf } from './image-reference.ts'
-import { LABEL } from './labels.ts'
 import { registryAuthFor } from './registry-auth.ts'
-import type { ServiceView } from './views.ts'
 
 /** What the daemon's file says of images. */
 export interface ImagePolicy {
@@ -22,16 +20,11 @@ const REGISTRY_MS = 2_000
 const SILENT_FOR_MS = 60_000
 const MOST_KNOWN = 10_000
 
-/**
- * Which image an attempt runs. A tag is looked up at a run's first attempt, and every attempt of the run
- * has that digest: known here, else read from the service of an attempt before.
- */
+/** Whether an image may run, what its tag means, and what its registry has to be told. */
 export class Images {
   readonly #engine: EngineApi
   readonly #policy: ImagePolicy
   readonly #logger: Logger
-  /** By task and run. */
-  readonly #known = new Map<string, string>()
   readonly #silentUntil = new Map<string, number>()
 
   constructor(engine: EngineApi, policy: ImagePolicy, logger: Logger) {
@@ -40,65 +33,49 @@ export class Images {
     this.#logger = logger
   }
 
-  /** `Rejected` for an image that may not run, `Unavailable` where a digest is needed and not to be had now. */
-  async of(
-    unit: UnitSpec,
-    signal: AbortSignal,
-  ): Promise<{ readonly image: string; readonly registryAuth?: string }> {
-    const { image } = unit.service
+  /**
+   * The image with the digest that its tag means to its registry now; undefined for one that is exact
+   * already, and where the registry says nothing. Throws as `of` does.
+   */
+  async resolve(unit: UnitSpec, signal: AbortSignal): Promise<string | undefined> {
+    const image = this.#allowed(unit)
+    const reference = referenceOf(image)
+    if (reference === undefined || reference.digest !== undefined) return undefined
+    return await this.#digestOf(image, await this.#authFor(reference.registry), signal)
+  }
+
+  /**
+   * As it is written. `Rejected` for an image that may not run (`image-unavailable` where its registry
+   * says so), `Unavailable` where that is not to be had now.
+   */
+  async of(unit: UnitSpec): Promise<{ readonly image: string; readonly registryAuth?: string }> {
+    const image = this.#allowed(unit)
+    const reference = referenceOf(image)
+    if (reference === undefined) return { image }
+    if (this.#policy.requireDigest && reference.digest === undefined) {
+      throw new Rejected('no-digest', `${image} has no digest, and the daemon's file requires one`)
+    }
+    const registryAuth = await this.#authFor(reference.registry)
+    return { image, ...(registryAuth !== undefined && { registryAuth }) }
+  }
+
+  #allowed({ service: { image } }: UnitSpec): string {
     if (image === undefined || image === '') {
       throw new Rejected('no-image', 'image: a Swarm task needs one')
     }
-    const { allowed, authFile } = this.#policy
+    const { allowed } = this.#policy
     if (allowed !== undefined && !allowed.some((pattern) => matchesImage(image, pattern))) {
       throw new Rejected('image-not-allowed', `${image} is none of the daemon's allowed_images`)
     }
-    const reference = referenceOf(image)
-    if (reference === undefined) return { image }
-    const registryAuth =
-      authFile === undefined ? undefined : await registryAuthFor(reference.registry, authFile)
-    const pinned =
-      reference.digest === undefined ? await this.#pinned(unit, image, registryAuth, signal) : image
-    return { image: pinned, ...(registryAuth !== undefined && { registryAuth }) }
+    return image
   }
 
-  async #pinned(
-    unit: UnitSpec,
-    image: string,
-    registryAuth: string | undefined,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { taskUid, run } = unit.identity
-    const key = `${taskUid}/${run}`
-    const known = this.#known.get(key) ?? (await this.#earlier(unit, image, signal))
-    const pinned = known ?? (await this.#resolve(image, registryAuth, signal)) ?? image
-    this.#known.set(key, pinned)
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest)
-    return pinned
+  async #authFor(registry: string): Promise<string | undefined> {
+    const { authFile } = this.#policy
+    return authFile === undefined ? undefined : await registryAuthFor(registry, authFile)
   }
 
-  /** What an attempt of the same run was given, as long as the swarm holds one. */
-  async #earlier(
-    { identity }: UnitSpec,
-    image: string,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    if (identity.attempt === 1) return undefined
-    const label = [
-      `${LABEL.installation}=${identity.installation}`,
-      `${LABEL.taskUid}=${identity.taskUid}`,
-      `${LABEL.run}=${identity.run}`,
-    ]
-    const services = await this.#engine.read<readonly ServiceView[]>('/services', signal, {
-      filters: JSON.stringify({ label }),
-    })
-    return services
-      .map(({ Spec }) => Spec.TaskTemplate?.ContainerSpec?.Image)
-      .find((ran) => ran?.startsWith(`${image}@`))
-  }
-
-  async #resolve(
+  async #digestOf(
     image: string,
     registryAuth: string | undefined,
     signal: AbortSignal,
@@ -113,8 +90,9 @@ export class Images {
     }
     const why = `the registry tells no digest of ${image}: ${messageIn(answer.body)}`
     if (requireDigest) {
-      const refused = answer.status >= 400 && answer.status < 500
-      throw refused ? new Rejected('no-digest', why) : new Unavailable('no-digest', why)
+      throw isRefusal(answer.status)
+        ? new Rejected('image-unavailable', why)
+        : new Unavailable('no-digest', why)
     }
     this.#logger.warn('image.unpinned', {
       image,
@@ -142,6 +120,11 @@ export class Images {
       return { status: 504, body: { message: errorMessage(error) } }
     }
   }
+}
+
+/** A no for good; that it is asked too often or too slowly is none. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429
 }
 
 function digestIn(body: unknown): string | undefined {

@@ -22,10 +22,12 @@ export interface SwarmSchedulerOptions {
 export function openSwarmScheduler(options: SwarmSchedulerOptions): SwarmScheduler {
   const { socket, controlSocket: control, installation, images, logger } = options
   const engine = engineApi(socket)
+  const knownImages = new Images(engine, images, logger)
   return new SwarmScheduler({
     engine,
     installation,
-    facts: new SpecFacts(engine, new Images(engine, images, logger)),
+    images: knownImages,
+    facts: new SpecFacts(engine, knownImages),
     changes: changesBy({
       control: control === undefined ? undefined : controlChanges(control, engine, installation),
       listing: polledChanges(engine, installation),

@@ -6,6 +6,7 @@ import type { CheckResult, SchedulerAdapter } from '../../../src/ports/scheduler
 import { checkSwarm } from './check.ts'
 import { Endings } from './endings.ts'
 import { type EngineApi, messageIn, refusal } from './engine-api.ts'
+import type { Images } from './images.ts'
 import { LABEL, unitOf } from './labels.ts'
 import { followOf, outputOf, tailOf } from './logs.ts'
 import { Nodes } from './nodes.ts'
@@ -28,6 +29,7 @@ export class SwarmScheduler implements SchedulerAdapter {
   readonly kind = 'swarm'
   readonly #engine: EngineApi
   readonly #installation: string
+  readonly #images: Images
   readonly #facts: SpecFacts
   readonly #changes: TaskChanges
   readonly #checkControl: ((signal: AbortSignal) => Promise<CheckResult>) | undefined
@@ -40,6 +42,7 @@ export class SwarmScheduler implements SchedulerAdapter {
   constructor(parts: {
     readonly engine: EngineApi
     readonly installation: string
+    readonly images: Images
     readonly facts: SpecFacts
     readonly changes: TaskChanges
     /** Where a control socket is configured. */
@@ -48,12 +51,17 @@ export class SwarmScheduler implements SchedulerAdapter {
   }) {
     this.#engine = parts.engine
     this.#installation = parts.installation
+    this.#images = parts.images
     this.#facts = parts.facts
     this.#changes = parts.changes
     this.#checkControl = parts.checkControl
     this.#logger = parts.logger
     this.#nodes = new Nodes(this.#engine)
     this.#endings = new Endings({ ...parts, nodes: this.#nodes })
+  }
+
+  async resolve(unit: UnitSpec, signal: AbortSignal): Promise<string | undefined> {
+    return await this.#images.resolve(unit, this.#until(signal))
   }
 
   async start(unit: UnitSpec, signal: AbortSignal): Promise<void> {

@@ -21,7 +21,11 @@ export function sightOf(task: TaskView, node: NodeView | undefined, now: Date): 
   }
   if (State === 'running') return { phase: 'running' }
   const message = Err || Message
-  return { phase: 'pending', ...(message !== '' && { message }) }
+  return {
+    phase: 'pending',
+    ...(message !== '' && { message }),
+    ...(isUnplaced(task) && { unplaced: true }),
+  }
 }
 
 /** Down, or its agent has taken leave; `unknown` stands for a moment after every change of the leader. */

@@ -24,7 +24,7 @@ export class SpecFacts {
       this.#engine.read<{ ApiVersion: string }>('/version', signal),
       this.#ids(unit, 'secrets', signal),
       this.#ids(unit, 'configs', signal),
-      this.#images.of(unit, signal),
+      this.#images.of(unit),
     ])
     return {
       facts: { api: apiMinor(version.ApiVersion), image, secretIds, configIds },

@@ -33,7 +33,6 @@ export interface ServiceView {
   readonly Spec: {
     readonly Name: string
     readonly Labels?: Labels | null
-    readonly TaskTemplate?: { readonly ContainerSpec?: { readonly Image?: string } }
   }
 }
 

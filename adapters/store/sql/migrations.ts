@@ -22,6 +22,11 @@ export const MIGRATIONS: readonly Migration[] = [
     oldest: 1,
     statements: (dialect) => firstSchema(dialect),
   },
+  {
+    // A leader of the release before neither reads nor writes it, and leaves what is there.
+    oldest: 1,
+    statements: () => ['ALTER TABLE attempts ADD COLUMN image TEXT'],
+  },
 ]
 
 function firstSchema({

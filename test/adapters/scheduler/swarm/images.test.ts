@@ -16,10 +16,7 @@ const DIGEST = `sha256:${'a'.repeat(64)}`
 const ignore = () => undefined
 const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
-const unitOf = (image: string, attempt = 1, run = 1, taskUid = 'u'): UnitSpec => {
-  const unit = unitNamed('lh-x', { image })
-  return { ...unit, identity: { ...unit.identity, attempt, run, taskUid } }
-}
+const unitOf = (image: string): UnitSpec => unitNamed('lh-x', { image })
 
 describe('an image’s name', () => {
   for (const [image, registry, repository, tag, digest] of [
@@ -70,14 +67,11 @@ describe('an image’s name', () => {
 describe('the images of attempts', () => {
   let engine: FakeEngine
   let said: { status: number; body: unknown }
-  let services: unknown[]
   beforeEach(async () => {
     said = { status: 200, body: { Descriptor: { digest: DIGEST } } }
-    services = []
     engine = await fakeEngine((request, response) => {
       const path = request.url ?? ''
       if (path.startsWith('/distribution/')) json(response, said.status, said.body)
-      else if (path.startsWith('/services')) json(response, 200, services)
       else json(response, 404, { message: path })
     })
   })
@@ -87,52 +81,58 @@ describe('the images of attempts', () => {
 
   const images = (policy: Partial<ImagePolicy> = {}) =>
     new Images(engineApi(engine.socket), { requireDigest: false, ...policy }, logger)
-  const imageOf = async (from: Images, unit: UnitSpec) => (await from.of(unit, never)).image
+  const resolved = (from: Images, image: string) => from.resolve(unitOf(image), never)
+  const refusedWith = (code: string) => (error: unknown) => {
+    assert(error instanceof Rejected)
+    assert.equal(error.code, code)
+    return true
+  }
 
-  it('have the digest that the tag meant at the first attempt of their run', async () => {
+  it('have the digest that their tag means to the registry now', async () => {
     const from = images()
-    assert.equal(await imageOf(from, unitOf('r.example/a:1')), `r.example/a:1@${DIGEST}`)
+    assert.equal(await resolved(from, 'r.example/a:1'), `r.example/a:1@${DIGEST}`)
     const newer = `sha256:${'b'.repeat(64)}`
     said = { status: 200, body: { Descriptor: { digest: newer } } }
-    assert.equal(await imageOf(from, unitOf('r.example/a:1', 2)), `r.example/a:1@${DIGEST}`)
-    assert.equal(await imageOf(from, unitOf('r.example/a:1', 3, 2)), `r.example/a:1@${newer}`)
+    assert.equal(await resolved(from, 'r.example/a:1'), `r.example/a:1@${newer}`)
   })
 
-  it('have that of an attempt before also in a daemon that did not start it', async () => {
-    const Image = `r.example/a:1@sha256:${'c'.repeat(64)}`
-    services = [{ ID: 's', Spec: { Name: 'x', TaskTemplate: { ContainerSpec: { Image } } } }]
-    assert.equal(await imageOf(images(), unitOf('r.example/a:1', 2)), Image)
-  })
-
-  it('are as written where they have a digest or are an id, and nobody is asked', async () => {
-    for (const image of [`r.example/a@${DIGEST}`, DIGEST]) {
-      assert.equal(await imageOf(images({ requireDigest: true }), unitOf(image)), image)
+  it('need none where they have one or are an id, and nobody is asked', async () => {
+    const from = images({ requireDigest: true })
+    for (const image of [`r.example/a@${DIGEST}`, `r.example/a:1@${DIGEST}`, DIGEST]) {
+      assert.equal(await resolved(from, image), undefined)
+      assert.deepEqual(await from.of(unitOf(image)), { image })
     }
     assert.deepEqual(engine.asked, [])
   })
 
-  it('are as written where the registry says nothing, which is asked again only after a while', async () => {
+  it('have none where the registry says nothing, which is asked again only after a while', async () => {
     said = { status: 403, body: { message: 'denied' } }
     const from = images()
-    for (const uid of ['1', '2']) {
-      assert.equal(await imageOf(from, unitOf('r.example/a:1', 1, 1, uid)), 'r.example/a:1')
-    }
+    for (let n = 0; n < 2; n += 1) assert.equal(await resolved(from, 'r.example/a:1'), undefined)
     assert.equal(engine.asked.length, 1)
+    assert.deepEqual(await from.of(unitOf('r.example/a:1')), { image: 'r.example/a:1' })
   })
 
-  it('are refused without a digest where one is required: for good by a no, else for now', async () => {
+  it('are unavailable without a digest where one is required and the registry says no', async () => {
     const from = images({ requireDigest: true })
     said = { status: 404, body: { message: 'manifest unknown' } }
-    await assert.rejects(from.of(unitOf('r.example/a:1'), never), Rejected)
-    said = { status: 500, body: { message: 'no such host' } }
-    await assert.rejects(from.of(unitOf('r.example/a:1'), never), Unavailable)
+    await assert.rejects(resolved(from, 'r.example/a:1'), refusedWith('image-unavailable'))
+    for (const status of [500, 429]) {
+      said = { status, body: { message: 'not now' } }
+      await assert.rejects(resolved(from, 'r.example/a:1'), Unavailable)
+    }
+    await assert.rejects(from.of(unitOf('r.example/a:1')), refusedWith('no-digest'))
   })
 
-  it('are refused where the daemon’s file does not allow them', async () => {
+  it('are refused where the daemon’s file does not allow them, before any registry is asked', async () => {
     const from = images({ allowed: ['r.example/*', 'busybox'] })
-    assert.equal(await imageOf(from, unitOf('r.example/a:1')), `r.example/a:1@${DIGEST}`)
-    await assert.rejects(from.of(unitOf('other.example/a:1'), never), Rejected)
-    await assert.rejects(from.of(unitOf(DIGEST), never), Rejected)
+    assert.equal(await resolved(from, 'r.example/a:1'), `r.example/a:1@${DIGEST}`)
+    const { length } = engine.asked
+    for (const image of ['other.example/a:1', DIGEST]) {
+      await assert.rejects(resolved(from, image), refusedWith('image-not-allowed'))
+      await assert.rejects(from.of(unitOf(image)), refusedWith('image-not-allowed'))
+    }
+    assert.equal(engine.asked.length, length)
   })
 
   describe('with a registry’s credentials', () => {
@@ -170,7 +170,7 @@ describe('the images of attempts', () => {
       const hub = read(await registryAuthFor('docker.io', authFile)) as { username: string }
       assert.equal(hub.username, 'hub')
       assert.equal(await registryAuthFor('other.example', authFile), undefined)
-      const { registryAuth } = await images({ authFile }).of(unitOf('r.example/a:1'), never)
+      const { registryAuth } = await images({ authFile }).of(unitOf('r.example/a:1'))
       assert.notEqual(registryAuth, undefined)
     })
 

@@ -414,7 +414,7 @@ describe('a Swarm task that is not over', () => {
   for (const err of WAITING) {
     it(`is pending with the scheduler's word on it: ${err}`, () => {
       const told = { state: 'pending', message: 'pending task scheduling', err, node: '' }
-      assert.deepEqual(phase(told), { phase: 'pending', message: err })
+      assert.deepEqual(phase(told), { phase: 'pending', message: err, unplaced: true })
     })
   }
 
@@ -427,7 +427,7 @@ describe('a Swarm task that is not over', () => {
   })
 
   it('is pending without a word where no address can be had', () => {
-    assert.deepEqual(phase({ state: 'new', node: '' }), { phase: 'pending' })
+    assert.deepEqual(phase({ state: 'new', node: '' }), { phase: 'pending', unplaced: true })
   })
 
   it('runs while it is running, also while its node is drained or its service removed', () => {
