@@ -6,6 +6,7 @@ import { canonicalJson, isJsonObject } from '../core/json.ts'
 import type { Json } from '../core/json.ts'
 import type { Definition } from '../core/task-type.ts'
 import { fillIn } from './fill-in.ts'
+import { keepModesOctal } from './octal-modes.ts'
 import { keyProblem } from './problem.ts'
 import { schemaCheck } from './schema-check.ts'
 import { fileSchema } from './service-schema.ts'
@@ -35,7 +36,7 @@ export function readTaskType(
   env: Environment,
   options: TaskTypeOptions,
 ): TaskTypeFile {
-  const yaml = parseYaml(file, text)
+  const yaml = parseYaml(file, text, keepModesOctal)
   const written = yaml.data
   if (written === undefined) return { issues: yaml.issues }
   const filledIn = fillIn(written, env)

@@ -15,7 +15,12 @@ export interface YamlFile {
   locate(problem: Problem): ConfigIssue
 }
 
-export function parseYaml(file: string, text: string): YamlFile {
+/** `prepare` may change values before they are read; their places stay. */
+export function parseYaml(
+  file: string,
+  text: string,
+  prepare?: (document: Document) => void,
+): YamlFile {
   const counter = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: counter,
@@ -35,6 +40,7 @@ export function parseYaml(file: string, text: string): YamlFile {
         ? `the key \`${keyAt(text, error.pos[0])}\` is there twice`
         : `not YAML: ${error.message.split('\n', 1)[0] ?? ''}`,
   }))
+  prepare?.(document)
   const broken = document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')
   const data = broken ? undefined : plainData(document)
   if (!broken && data === undefined) {

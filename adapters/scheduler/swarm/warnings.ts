@@ -104,7 +104,7 @@ function networkWarnings({ compose, declared }: Service): readonly string[] {
   ]
 }
 
-/** `0440` is octal to Compose and a decimal number to YAML 1.2. */
+/** A number is what it is, to Compose as well: `440` is hardly ever meant. */
 function modeWarnings(compose: JsonObject): readonly string[] {
   return (['secrets', 'configs'] as const).flatMap((kind) =>
     list(compose[kind]).flatMap((item, i) => {
@@ -112,7 +112,7 @@ function modeWarnings(compose: JsonObject): readonly string[] {
       if (typeof mode !== 'number' || !/^[0-7]{3}$/.test(String(mode))) return []
       const octal = mode.toString(8).padStart(4, '0')
       return [
-        `${kind}[${i}].mode is ${mode}, which is ${octal} in octal: for ${mode} in octal write 0o${mode}`,
+        `${kind}[${i}].mode is ${mode}, which is ${octal} in octal: for ${mode} in octal write 0${mode}`,
       ]
     }),
   )

@@ -1,7 +1,8 @@
-import { list, number, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import { list, text } from '../../../../src/core/compose/reader.ts'
+import { isJsonObject, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { refused } from './draft.ts'
+import { modeOf } from './mode.ts'
 import { nameOf } from './networks.ts'
 
 export type GrantKind = 'secrets' | 'configs'
@@ -31,12 +32,6 @@ export function grantsOf({ compose, declared }: Service, kind: GrantKind): reado
       },
     }
   })
-}
-
-/** Text is octal, as in a shell; a number is what YAML makes of it (`0o440`; `0440` is a decimal one). */
-function modeOf(value: Json | undefined, key: string): number | undefined {
-  if (typeof value === 'string' && /^0?[0-7]{1,4}$/.test(value)) return Number.parseInt(value, 8)
-  return number(value, key)
 }
 
 /** The references that a container spec carries. `Rejected` where the swarm does not hold one. */

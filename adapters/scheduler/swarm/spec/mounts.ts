@@ -1,8 +1,9 @@
-import { bytes, list, number, object, text } from '../../../../src/core/compose/reader.ts'
+import { bytes, list, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { flag, needsApi, pairs, present, presentOrNone, refused, texts } from './draft.ts'
 import type { SwarmFacts } from './draft.ts'
+import { modeOf } from './mode.ts'
 import { tmpfsMount } from './tmpfs.ts'
 
 type Facts = Pick<SwarmFacts, 'api'>
@@ -63,7 +64,7 @@ function mountOf(written: JsonObject, service: Service, facts: Facts, key: strin
       return present({ ...common, ...volumeOf(source, written, service, facts, key) })
     case 'tmpfs': {
       const options = object(written['tmpfs'], `${key}.tmpfs`)
-      const mode = number(options['mode'], `${key}.tmpfs.mode`)
+      const mode = modeOf(options['mode'], `${key}.tmpfs.mode`)
       const size = bytes(options['size'], `${key}.tmpfs.size`)
       return present({
         ...common,
