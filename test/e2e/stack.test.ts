@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { WireTask } from '../../src/core/wire.ts'
 import { cannotBuild } from '../support/image-builder.ts'
 import { requireOrSkip } from '../support/services.ts'
@@ -78,6 +79,37 @@ describe('docker-stack.yml', function () {
     )
     assert.equal(state, 'completed')
   }
+
+  it('has an image that runs alone: as nobody, without capabilities, with all that it keeps in a volume', async () => {
+    const config = join(folder, 'config')
+    await mkdir(join(config, 'tasks'), { recursive: true })
+    await chmod(folder, 0o755)
+    await writeFile(join(config, 'longhaul.yml'), stringify({ data: '/var/lib/longhaul' }))
+    const service = { command: ['sh', '-c', 'echo ran'], 'x-task': { input: { type: 'object' } } }
+    await writeFile(join(config, 'tasks', 'alone.yml'), stringify({ services: { alone: service } }))
+    const options = ['--read-only', '--cap-drop=ALL', '--tmpfs=/tmp', '--health-interval=1s']
+    const mounts = [`--volume=${config}:/etc/longhaul:ro`, '--volume=alone:/var/lib/longhaul']
+    const start = async () => {
+      const id = await docker('run', '--detach', ...options, ...mounts, 'longhaul')
+      const health = async () => docker('inspect', '--format', '{{.State.Health.Status}}', id)
+      await until(async () => (await health()) === 'healthy', 'it is healthy', LIMIT_MS)
+      return id
+    }
+    const end = async (id: string) => {
+      await docker('stop', '--time', '60', id)
+      const format = '{{.State.ExitCode}} {{.Config.User}}'
+      assert.equal(await docker('inspect', '--format', format, id), '0 1000:1000')
+      await docker('rm', id)
+    }
+    const first = await start()
+    await docker('exec', first, 'longhaul', 'task', 'run', 'alone', '--id', '1', '--wait')
+    await end(first)
+    const second = await start()
+    const shown = await docker('exec', second, 'longhaul', 'task', 'logs', 'alone/1')
+    assert.equal(shown, 'ran')
+    await end(second)
+    await docker('volume', 'rm', 'alone')
+  })
 
   it('is deployed on a fresh swarm by the commands of its page, and runs a first task', async () => {
     const [deploy, first] = await commandsOf(PAGE, 'In four commands')
