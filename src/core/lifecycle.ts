@@ -64,7 +64,8 @@ export function newTask(
   return { task, events: acceptedEvents(task, type, now) }
 }
 
-function concurrencyKey(type: TaskType, input: JsonObject): string {
+/** What the type's limit counts by: the input's value at its key, as text; '' without one. */
+export function concurrencyKey(type: TaskType, input: JsonObject): string {
   const pointer = type.concurrency?.key
   if (pointer === undefined) return ''
   return asText(atPointer(input, pointer) ?? null)

@@ -3,9 +3,10 @@ import { PRIORITY } from '../core/admit.ts'
 import type { EventDraft } from '../core/change.ts'
 import { acceptedEvents, outcomeEvents } from '../core/events.ts'
 import { atPointer, canonicalJson, type JsonObject, nestedDeeperThan } from '../core/json.ts'
-import { type Command, newTask } from '../core/lifecycle.ts'
+import { type Command, concurrencyKey, newTask } from '../core/lifecycle.ts'
 import type { ErrorDetail } from '../core/messages.ts'
 import type { TaskRecord } from '../core/task.ts'
+import type { TaskType } from '../core/task-type.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { TaskStore } from '../ports/task-store.ts'
@@ -14,6 +15,8 @@ import { logEvent } from './transitions.ts'
 
 /** Linux refuses a longer string in an environment (MAX_ARG_STRLEN), its name and NUL included. */
 const LONGEST_ENVIRONMENT_STRING = 131_072
+/** It stands in an index, and Postgres has none for more than 2.7 KB. */
+const LONGEST_KEY_BYTES = 1_000
 /** Beyond it JSON's own recursion, here and in the programs, comes to its end. */
 const DEEPEST_INPUT = 200
 
@@ -72,6 +75,7 @@ export function createIntake(deps: {
         ...mistakes,
         ...('error' in id ? [id.error] : []),
         ...loaded.validateInput(input).map((error) => ({ code: 'schema', ...error })),
+        ...keyErrors(loaded.type, input),
         ...priorityErrors(priority),
         ...timeErrors(notBefore),
       ]
@@ -190,6 +194,12 @@ function checkedId(
   const message =
     'an id is a string or an integer of 1 to 200 characters without control characters, and not . or ..'
   return { error: { code: 'bad-id', pointer, message } }
+}
+
+function keyErrors(type: TaskType, input: JsonObject): ErrorDetail[] {
+  if (Buffer.byteLength(concurrencyKey(type, input)) <= LONGEST_KEY_BYTES) return []
+  const message = `what concurrency is counted by has at most ${LONGEST_KEY_BYTES} bytes`
+  return [{ code: 'key-too-long', pointer: type.concurrency?.key ?? '', message }]
 }
 
 function priorityErrors(priority: number | undefined): ErrorDetail[] {

@@ -21,6 +21,10 @@ const ENCODE = checkedType('encode', {
 })
 /** Without a pointer: the sender or the message gives the id. */
 const IMPORT = checkedType('import', { command: 'shop/import' })
+const KEYED = checkedType('keyed', {
+  command: 'shop/keyed',
+  concurrency: { limit: 1, key: '/tenant' },
+})
 const FAIL = { kind: 'fail', rule: 'r', counted: true } as const
 
 const VIDEO = { videoId: '42', source: 'a' }
@@ -28,7 +32,7 @@ const VIDEO = { videoId: '42', source: 'a' }
 describe('a command that asks for a task', () => {
   let engine: CommandHarness
   beforeEach(async () => {
-    engine = await CommandHarness.open(ENCODE, IMPORT)
+    engine = await CommandHarness.open(ENCODE, IMPORT, KEYED)
   })
   afterEach(async () => {
     await engine[Symbol.asyncDispose]()
@@ -111,6 +115,14 @@ describe('a command that asks for a task', () => {
     await encode({ videoId: 'x'.repeat(200), source: 'a' })
     await encode({ videoId: 0, source: 'a' })
     assert.equal((await engine.tasks()).length, 2)
+  })
+
+  it('is rejected where what its concurrency is counted by is too long', async () => {
+    await engine.send('shop/keyed', { tenant: 'ü'.repeat(501) })
+    assert.deepEqual(await engine.rejection(), [['key-too-long', '/tenant']])
+    await nothingAccepted()
+    await engine.send('shop/keyed', { tenant: 'ü'.repeat(500) })
+    assert.equal((await engine.tasks()).length, 1)
   })
 
   it('is rejected where its id differs from the one that the pointer gives', async () => {
