@@ -50,7 +50,9 @@ export async function openParts(options: {
   )
   const { scheduler, mayNotLead } = await openScheduler(config, store, opened, logger)
   const transport = await openTransport(config, store, opened, { clock, logger })
-  opened.use(watchTaskTypes(config.tasks, () => void taskTypes.reload(), logger))
+  opened.use(await watchTaskTypes(config.tasks, () => void taskTypes.reload(), logger))
+  // What has changed since they were first read.
+  await taskTypes.reload()
   const stack = opened.move()
   return {
     store,

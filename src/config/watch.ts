@@ -11,15 +11,15 @@ const LOOK_EVERY_MS = 5_000
 
 /**
  * Calls `onChange` when something in the folder has changed and nothing has for a moment: at once where
- * the folder can be watched, within seconds where it cannot or the watch has missed it.
+ * the folder can be watched, within seconds where it cannot or the watch has missed it. What changes
+ * after this has resolved is not missed.
  */
-export function watchTaskTypes(
+export async function watchTaskTypes(
   folder: string,
   onChange: () => void,
   logger: Logger,
-): AsyncDisposable {
+): Promise<AsyncDisposable> {
   let settling: NodeJS.Timeout | undefined
-  let seen: string | undefined
   let looking: Promise<void> | undefined
   const changed = () => {
     clearTimeout(settling)
@@ -27,14 +27,14 @@ export function watchTaskTypes(
   }
   const look = async () => {
     const now = await appearance(folder)
-    if (seen !== undefined && seen !== now) changed()
+    if (seen !== now) changed()
     seen = now
   }
   const stop = startWatching(folder, changed, (error) => {
     const message = errorMessage(error)
     logger.warn('task-types.unwatched', { folder, error: message, lookEveryMs: LOOK_EVERY_MS })
   })
-  looking = look()
+  let seen = await appearance(folder)
   const timer = setInterval(() => {
     looking = look()
   }, LOOK_EVERY_MS).unref()

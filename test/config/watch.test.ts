@@ -43,7 +43,7 @@ describe('watching the task types', () => {
   it('tells of a new file, an edit in place, an edit by rename and a removal', async () => {
     await using folder = await folderOf({ 'a.yml': '1' })
     const changes = counted()
-    await using _ = watchTaskTypes(folder.path, changes.call, listening())
+    await using _ = await watchTaskTypes(folder.path, changes.call, listening())
     const path = (name: string) => join(folder.path, name)
     const edits = [
       () => writeFile(path('b.yml'), '1'),
@@ -61,7 +61,7 @@ describe('watching the task types', () => {
   it('tells of many writes at once less often than of each', async () => {
     await using folder = await folderOf({})
     const changes = counted()
-    await using _ = watchTaskTypes(folder.path, changes.call, listening())
+    await using _ = await watchTaskTypes(folder.path, changes.call, listening())
     for (let i = 0; i < 20; i++) await writeFile(join(folder.path, `${i}.yml`), '')
     await changes.reach(1)
     assert.ok(changes.calls() < 20)
@@ -74,7 +74,7 @@ describe('watching the task types', () => {
     const link = join(folder.path, 'tasks')
     await symlink(first.path, link)
     const changes = counted()
-    await using _ = watchTaskTypes(link, changes.call, listening())
+    await using _ = await watchTaskTypes(link, changes.call, listening())
     await symlink(second.path, `${link}.new`)
     await rename(`${link}.new`, link)
     await changes.reach(1)
@@ -84,7 +84,7 @@ describe('watching the task types', () => {
     await using folder = await folderOf({})
     const logger = listening()
     const missing = join(folder.path, 'no')
-    await using _ = watchTaskTypes(missing, () => assert.fail('nothing changed'), logger)
+    await using _ = await watchTaskTypes(missing, () => assert.fail('nothing changed'), logger)
     assert.deepEqual(logger.lines, ['task-types.unwatched'])
   })
 })
