@@ -48,6 +48,9 @@ describe('docker-stack.yml', function () {
 
   const docker = (...args: readonly string[]) => swarm.dockerd.docker(...args)
 
+  /** Both of its streams. */
+  const logOf = (container: string) => swarm.shell(`docker logs ${container} 2>&1`)
+
   async function task(id: string): Promise<WireTask> {
     return JSON.parse(await swarm.longhaul(DAEMON, 'task', 'show', id, '--json')) as WireTask
   }
@@ -137,15 +140,23 @@ describe('docker-stack.yml', function () {
     )
   })
 
+  it('hears of its containers by the managers’ control socket', async () => {
+    await until(
+      async () => /"by":"control".*"watch\.by"/.test(await logOf(await swarm.leader(DAEMON))),
+      'the leader watches by the control socket',
+      LIMIT_MS,
+    )
+  })
+
   it('shows no password in what docker shows of it', async () => {
-    const token = await docker(
+    const password = await docker(
       ...['exec', await swarm.container(DAEMON), 'cat', '/run/secrets/longhaul-rabbitmq-password'],
     )
-    assert.equal(token.length, 48)
+    assert.equal(password.length, 48)
     for (const service of ['daemon', 'rabbitmq', 'postgres']) {
       const container = await swarm.container(`longhaul_${service}`)
-      assert.ok(!(await docker('inspect', container)).includes(token))
-      assert.ok(!(await docker('logs', container)).includes(token))
+      assert.ok(!(await docker('inspect', container)).includes(password))
+      assert.ok(!(await logOf(container)).includes(password))
     }
   })
 
@@ -209,7 +220,7 @@ describe('docker-stack.yml', function () {
   })
 
   it('has the example’s clip encoded in a container although the leading daemon is killed, and its application is told', async () => {
-    const said = async () => docker('logs', await swarm.container('longhaul_application'))
+    const said = async () => logOf(await swarm.container('longhaul_application'))
     const says = (words: RegExp) =>
       until(async () => words.test(await said()), `it says ${words.source}`, LIMIT_MS)
     await says(/is ready/)

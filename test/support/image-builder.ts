@@ -89,6 +89,8 @@ export async function openImageBuilder(): Promise<ImageBuilder> {
     await docker(...all).catch(() => docker(...all))
   }
   const end = async (): Promise<void> => {
+    // Stages of builds have no name; those of last week are not built on any more.
+    await docker('image', 'prune', '--force', '--filter', 'until=168h').catch(() => undefined)
     child.kill('SIGTERM')
     await exited
     // It leaves the network that its builds ran in mounted.
