@@ -23,15 +23,20 @@ describe('the lead on Postgres', () => {
     await using a = await openStore(database.url)
     await using b = await openStore(database.url)
     const first = await a.leadership.acquire(NEVER)
-    const before = first.remainingMs()
-    assert.ok(before > 7000 && before <= 8000)
+    assert.ok(first.remainingMs() <= 8000)
     const waiting = b.leadership.acquire(NEVER)
-    await until(() => first.remainingMs() < 6500, 'time goes by')
-    await until(() => first.remainingMs() > 7000, 'it is renewed')
+    let least = first.remainingMs()
+    const renewed = () => {
+      const now = first.remainingMs()
+      least = Math.min(least, now)
+      return now > least + 500
+    }
+    await until(renewed, 'it is renewed', 7_000)
+    const leftMs = first.remainingMs()
     const givenUp = performance.now()
     await first[Symbol.asyncDispose]()
     await using second = await waiting
-    assert.ok(performance.now() - givenUp < 1000)
+    assert.ok(performance.now() - givenUp < leftMs, 'long before it would have run out')
     assert.equal(second.epoch, first.epoch + 1)
   }).timeout(20_000)
 
