@@ -9,7 +9,8 @@ import type { ProcessPlan } from './plan.ts'
  *
  * - The traps come first: from the claim on, the group's stop signal must not end the shim. `:` and not
  *   '' because an ignored signal would stay ignored in the program.
- * - The claim is an exclusive creation (`set -C`) that leaves the shim's own /proc/self/stat behind.
+ * - The claim is an exclusive creation (`set -C`) that leaves the shim's own /proc/self/stat behind, and
+ *   why no program will follow where that is known: nobody must take such a unit for a running one.
  * - Commands with redirections are no special builtins: a failed redirection of one of those ends dash.
  * - The command is resolved to a path, because `exit` or `trap` would otherwise be the shell's own, and
  *   so that a missing one is not taken for a program's own 127. What the kernel then refuses
@@ -38,14 +39,11 @@ lh__end() {
   kill -9 0
 }
 IFS= read -r lh__stat <"/proc/$$/stat" || exit
-{ echo "$lh__boot $lh__stat" >started; } 2>/dev/null || exit
-{ true >|"$lh__hint"; } 2>/dev/null
-[ -d "$lh__work" ] || lh__end no-directory
-lh__seen=missing lh__path=
+lh__fails=missing lh__path=
 lh__look() {
   case $1 in /*) lh__at=$1 ;; *) lh__at=$lh__work/$1 ;; esac
   [ -f "$lh__at" ] || return 1
-  lh__seen=not-executable
+  lh__fails=not-executable
   [ -x "$lh__at" ] && lh__path=$1
 }
 case $lh__command in
@@ -58,7 +56,11 @@ case $lh__command in
   IFS=$lh__ifs
   ;;
 esac
-[ "$lh__path" ] || lh__end "$lh__seen"
+[ "$lh__path" ] && lh__fails=
+[ -d "$lh__work" ] || lh__fails=no-directory
+{ echo "$lh__boot\${lh__fails:+ $lh__fails} $lh__stat" >started; } 2>/dev/null || exit
+[ "$lh__fails" ] && lh__end "$lh__fails"
+{ true >|"$lh__hint"; } 2>/dev/null
 if [ -e stopping ]; then
   { true >|"$lh__hint"; } 2>/dev/null
   kill -9 0

@@ -17,7 +17,10 @@ export async function sightOf(folder: string, files: UnitFiles, boot: string): P
   if (files.end !== undefined) return await ended(folder, files, files.end)
   const { claim } = files
   if (claim === undefined) return { phase: 'pending', message: 'its shim has not begun' }
-  if (claim.by === 'shim' && claim.boot === boot && isAlive(claim.shim)) return { phase: 'running' }
+  if (claim.by === 'shim' && claim.boot === boot && isAlive(claim.shim))
+    return claim.fails === undefined
+      ? { phase: 'running' }
+      : { phase: 'pending', message: 'its program cannot be started' }
   // A shim writes its code and then dies: only what is read after its death is the last word.
   const last = readUnit(folder) ?? files
   if (last.end !== undefined) return await ended(folder, last, last.end)
@@ -40,6 +43,7 @@ export async function sightOf(folder: string, files: UnitFiles, boot: string): P
 /** Why a unit that is over has no code. None of these is ever a success. */
 function wordFor({ claim, stoppingAt }: UnitFiles, boot: string): string {
   if (claim?.by !== 'shim') return stoppingAt === undefined ? 'broken-off' : 'stopped'
+  if (claim.fails !== undefined) return claim.fails
   if (claim.boot !== boot) return 'restarted'
   return stoppingAt === undefined ? 'shim-killed' : 'killed'
 }

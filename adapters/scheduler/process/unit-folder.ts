@@ -14,8 +14,8 @@ import type { ProcessStat } from './processes.ts'
  *   spec       who the unit is and how it is to be stopped: linked into place, the first writer wins
  *   work/      the program's working directory, unless its type names another
  *   log        both streams of the program
- *   started    the claim, created exclusively. By the shim: boot id and its /proc/<pid>/stat. By the
- *              adapter: `never`, after which no shim goes on
+ *   started    the claim, created exclusively. By the shim: boot id, why it starts no program where it
+ *              starts none, and its /proc/<pid>/stat. By the adapter: `never`, after which no shim goes on
  *   stopping   a stop was asked for, at its mtime: the grace counts from there
  *   signalled  the stop signal was sent: it is not sent again (a second one forces many programs)
  *   refused    the kernel refused to execute the command, or to enter its working directory
@@ -33,6 +33,8 @@ import type { ProcessStat } from './processes.ts'
  *  writing the claim         started               -         running                  signals (c)   kills
  *  starting the program      started               -         running                  signals (c)   kills
  *  the program's end         started               -         running                  signals (c)   kills
+ *  a claim without a program started: missing      -         pending while the shim   signals it    kills
+ *                                                            lives; then start-failed
  *  writing the code          exit.<code>           -         exited                   -             deletes
  *  adapter's claim           started: never        -         stopped or broken-off    -             deletes
  *  stopping                  + stopping            -         goes on with the stop    signals (c)   kills
@@ -80,7 +82,13 @@ export interface UnitEnd {
 const NEVER = 'never\n'
 
 export type Claim =
-  | { readonly by: 'shim'; readonly boot: string; readonly shim: ProcessStat }
+  | {
+      readonly by: 'shim'
+      readonly boot: string
+      readonly shim: ProcessStat
+      /** Why it starts no program: the word that its end will bear. */
+      readonly fails?: string
+    }
   | { readonly by: 'adapter' }
   /** Created and not written: its shim is about to, or was killed there. */
   | { readonly by: 'nobody' }
@@ -180,10 +188,10 @@ function readRecord(folder: string): UnitRecord | undefined {
 
 export function parseClaim(text: string): Claim {
   if (text === NEVER) return { by: 'adapter' }
-  const line = text.endsWith('\n') ? text.slice(0, -1) : ''
-  const boot = line.slice(0, line.indexOf(' '))
-  const shim = parseStat(line.slice(boot.length + 1))
-  return shim === undefined ? { by: 'nobody' } : { by: 'shim', boot, shim }
+  const [, boot = '', fails, line = ''] = /^(\S+) (?:([a-z]\S*) )?(\d.*)\n$/s.exec(text) ?? []
+  const shim = parseStat(line)
+  if (shim === undefined) return { by: 'nobody' }
+  return { by: 'shim', boot, shim, ...(fails !== undefined && { fails }) }
 }
 
 function modifiedAt(folder: string, name: string): Date {

@@ -33,8 +33,10 @@ describe('a unit of processes that was broken off', () => {
     const at = Date.now() / 1000 - seconds
     await utimes(join(h.folder(unit), name), at, at)
   }
+  const statOf = (pid: number): string =>
+    `${pid} (sh) S 1 ${pid} ${pid} 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0\n`
   const claimOf = async (pid: number, boot?: string): Promise<string> =>
-    `${boot ?? (await bootId())} ${pid} (sh) S 1 ${pid} ${pid} 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0\n`
+    `${boot ?? (await bootId())} ${statOf(pid)}`
   const aDeadPid = 4_194_303
 
   it('after mkdir is not listed, and the next start goes on', async () => {
@@ -122,6 +124,25 @@ describe('a unit of processes that was broken off', () => {
     await h.write(unit, 'started', await claimOf(aDeadPid))
     const exit = await h.exitOf(unit)
     assert.deepEqual([exit.reason, exit.stopped], ['killed', false])
+  })
+
+  it('after a claim that says why no program follows never looks as if it ran', async () => {
+    const stat = await readFile('/proc/self/stat', 'latin1')
+    for (const [word, message] of [
+      ['missing', /not found/],
+      ['not-executable', /not an executable/],
+      ['no-directory', /working_dir/],
+    ] as const) {
+      const unit = h.script('exit 0')
+      await specified(unit)
+      await h.write(unit, 'started', `${await bootId()} ${word} ${stat}`)
+      assert.equal((await h.sight(unit))?.phase, 'pending', 'its shim lives')
+      await h.write(unit, 'started', `${await bootId()} ${word} ${statOf(aDeadPid)}`)
+      const exit = await h.exitOf(unit)
+      assert.deepEqual([exit.reason, exit.stopped], ['start-failed', false])
+      assert.match(exit.message ?? '', message)
+      assert.equal(await h.runs(unit), 0)
+    }
   })
 
   it('with the claim of a process whose pid another now has is over, and that one is left alone', async () => {
