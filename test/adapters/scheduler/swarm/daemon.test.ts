@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { Installation, shell } from '../../../support/daemon.ts'
-import { TASK_IMAGE, useDockerd } from '../../../support/dockerd.ts'
+import { useDockerd } from '../../../support/dockerd.ts'
 import { until } from '../../../support/store.ts'
+import { TASK_IMAGE } from '../../../support/task-image.ts'
 
 const LIMIT_MS = 60_000
 const image = TASK_IMAGE

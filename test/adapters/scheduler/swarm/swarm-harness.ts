@@ -9,7 +9,8 @@ import type { Observation, UnitSpec } from '../../../../src/core/unit.ts'
 import type { Logger } from '../../../../src/ports/logger.ts'
 import { unitNamed, within } from '../../../contract/scheduler-adapter.ts'
 import type { Program, SchedulerHarness } from '../../../contract/scheduler-adapter.ts'
-import { type Dockerd, TASK_IMAGE } from '../../../support/dockerd.ts'
+import type { Dockerd } from '../../../support/dockerd.ts'
+import { TASK_IMAGE } from '../../../support/task-image.ts'
 
 export const never = new AbortController().signal
 /** How long a test waits for what a swarm does; never the thing tested. */
