@@ -51,9 +51,12 @@ export interface DaemonConfig {
       }
     | {
         readonly kind: 'nomad'
-        readonly address: string
-        readonly namespace: string
+        /** What is not written here may still be said by the environment. */
+        readonly address?: string
+        readonly namespace?: string
+        readonly region?: string
         readonly tokenFile?: string
+        readonly tls: TlsFiles & { readonly serverName?: string }
       }
   readonly http: { readonly listen: Listen; readonly tokenFile?: string }
   readonly limits: { readonly inFlight: number; readonly inputBytes: number }
@@ -139,12 +142,10 @@ interface FileShape {
   readonly bus?:
     | Kinded<'embedded'>
     | (Kinded<'rabbitmq'> &
-        Server & {
+        Server &
+        CertificateFiles & {
           readonly queue?: string
           readonly queue_type?: 'quorum' | 'classic'
-          readonly ca_file?: string
-          readonly cert_file?: string
-          readonly key_file?: string
         })
   readonly store?: { readonly migrate?: boolean } & (
     Kinded<'sqlite'> | (Kinded<'postgres'> & Server & { readonly listen_url?: string })
@@ -158,11 +159,14 @@ interface FileShape {
         readonly allowed_images?: readonly string[]
         readonly require_digest?: boolean
       })
-    | (Kinded<'nomad'> & {
-        readonly address?: string
-        readonly token_file?: string
-        readonly namespace?: string
-      })
+    | (Kinded<'nomad'> &
+        CertificateFiles & {
+          readonly address?: string
+          readonly token_file?: string
+          readonly namespace?: string
+          readonly region?: string
+          readonly server_name?: string
+        })
   readonly http?: { readonly listen?: string; readonly token_file?: string }
   readonly limits?: { readonly in_flight?: number; readonly input?: string | number }
 }
@@ -172,6 +176,11 @@ interface Kinded<Kind extends string> {
 interface Server {
   readonly url: string
   readonly password_file?: string
+}
+interface CertificateFiles {
+  readonly ca_file?: string
+  readonly cert_file?: string
+  readonly key_file?: string
 }
 
 function configOf(file: string, written: FileShape): DaemonConfig {
@@ -208,11 +217,16 @@ function busOf(bus: FileShape['bus'], path: PathOf): DaemonConfig['bus'] {
     queue: bus.queue ?? DEFAULTS.queue,
     queueType: bus.queue_type ?? DEFAULTS.queueType,
     ...(bus.password_file !== undefined && { passwordFile: path(bus.password_file) }),
-    tls: {
-      ...(bus.ca_file !== undefined && { caFile: path(bus.ca_file) }),
-      ...(bus.cert_file !== undefined && { certFile: path(bus.cert_file) }),
-      ...(bus.key_file !== undefined && { keyFile: path(bus.key_file) }),
-    },
+    tls: tlsFilesOf(bus, path),
+  }
+}
+
+function tlsFilesOf(written: CertificateFiles, path: PathOf): TlsFiles {
+  const { ca_file: ca, cert_file: cert, key_file: key } = written
+  return {
+    ...(ca !== undefined && { caFile: path(ca) }),
+    ...(cert !== undefined && { certFile: path(cert) }),
+    ...(key !== undefined && { keyFile: path(key) }),
   }
 }
 
@@ -247,10 +261,13 @@ function schedulerOf(scheduler: FileShape['scheduler'], path: PathOf): DaemonCon
       },
     }
   }
+  const { address, namespace, region, token_file: token, server_name: serverName } = scheduler
   return {
     kind: scheduler.kind,
-    address: scheduler.address ?? DEFAULTS.address,
-    namespace: scheduler.namespace ?? DEFAULTS.namespace,
-    ...(scheduler.token_file !== undefined && { tokenFile: path(scheduler.token_file) }),
+    ...(address !== undefined && { address }),
+    ...(namespace !== undefined && { namespace }),
+    ...(region !== undefined && { region }),
+    ...(token !== undefined && { tokenFile: path(token) }),
+    tls: { ...tlsFilesOf(scheduler, path), ...(serverName !== undefined && { serverName }) },
   }
 }

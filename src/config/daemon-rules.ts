@@ -37,21 +37,41 @@ function percentProblems(data: Json, path: Path): Problem[] {
   return [valueProblem(path, 'holds a `%` that encodes nothing: write it as `%25`')]
 }
 
-/** Files that would be left unread: the connection would not be what its author thinks. */
+/** What would be left unread: the connection would not be what its author thinks. */
 function tlsProblems(data: Json): Problem[] {
-  const bus = atPath(data, ['bus'])
-  if (!isJsonObject(bus)) return []
-  const given = ['ca_file', 'cert_file', 'key_file'].filter((key) => bus[key] !== undefined)
+  const parts: readonly TlsPart[] = [
+    { part: 'bus', urlKey: 'url', scheme: 'amqps', keys: TLS_FILES },
+    { part: 'scheduler', urlKey: 'address', scheme: 'https', keys: [...TLS_FILES, 'server_name'] },
+  ]
+  return parts.flatMap((part) => tlsProblemsOf(data, part))
+}
+
+const TLS_FILES = ['ca_file', 'cert_file', 'key_file']
+
+interface TlsPart {
+  readonly part: string
+  readonly urlKey: string
+  readonly scheme: string
+  /** The keys that mean something with TLS alone. */
+  readonly keys: readonly string[]
+}
+
+function tlsProblemsOf(data: Json, { part, urlKey, scheme, keys }: TlsPart): Problem[] {
+  const written = atPath(data, [part])
+  if (!isJsonObject(written)) return []
+  const given = keys.filter((key) => written[key] !== undefined)
+  const url = written[urlKey]
+  const inTheOpen = typeof url === 'string' && !url.startsWith(`${scheme}:`)
   const problems = given.flatMap((key) =>
-    typeof bus['url'] === 'string' && bus['url'].startsWith('amqp:')
-      ? [valueProblem(['bus', key], 'is for TLS: the URL must begin with `amqps://`')]
+    inTheOpen
+      ? [valueProblem([part, key], `is for TLS: the URL must begin with \`${scheme}://\``)]
       : [],
   )
   if (given.includes('cert_file') === given.includes('key_file')) return problems
   const [there, missing] = given.includes('cert_file')
     ? ['cert_file', 'key_file']
     : ['key_file', 'cert_file']
-  return [...problems, valueProblem(['bus', there], `is of no use without a \`${missing}\``)]
+  return [...problems, valueProblem([part, there], `is of no use without a \`${missing}\``)]
 }
 
 function listenProblems(data: Json): Problem[] {

@@ -14,8 +14,6 @@ export const DEFAULTS = {
   queueType: 'quorum',
   migrate: true,
   socket: '/var/run/docker.sock',
-  address: 'http://127.0.0.1:4646',
-  namespace: 'default',
   listen: '127.0.0.1:8420',
   inFlight: 200,
   input: '64K',
@@ -136,11 +134,37 @@ export const daemonSchema: Schema = keys(
       },
       {
         kind: 'nomad',
-        description: 'Nomad.',
+        description:
+          'Nomad. What is left out is taken from the variables that Nomad’s own client reads: `NOMAD_ADDR`, `NOMAD_TOKEN`, `NOMAD_CACERT` and their kin.',
         properties: {
-          address: url('Where its HTTP API is.', 'https?', DEFAULTS.address),
-          token_file: text('The file that holds the ACL token.'),
-          namespace: text('The namespace of the jobs.', { default: DEFAULTS.namespace }),
+          address: text(
+            'Where its HTTP API is; a Unix socket is `unix:///path`. Without it `NOMAD_ADDR`, else `http://127.0.0.1:4646`.',
+            {
+              pattern: '^(https?://[^\\s/]|unix:///[^\\s/])',
+              'x-expects': 'a URL such as `http://127.0.0.1:4646` or `unix:///run/nomad/api.sock`',
+            },
+          ),
+          token_file: text(
+            'The file that holds the ACL token; it is read anew for each call. Without it `NOMAD_TOKEN`.',
+          ),
+          namespace: text(
+            'The namespace of the jobs: better one of their own. Without it `NOMAD_NAMESPACE`, else `default`.',
+            {
+              pattern: '^[a-zA-Z0-9-]{1,128}$',
+              'x-expects': 'the name of one namespace: letters, digits and `-`, at most 128',
+            },
+          ),
+          region: text('The region. Without it `NOMAD_REGION`, else the agent’s own.'),
+          ca_file: text(
+            'With https: the certificates to trust in place of the system’s. Without it `NOMAD_CACERT`, `NOMAD_CAPATH`.',
+          ),
+          cert_file: text(
+            'With https: the daemon’s own certificate. Without it `NOMAD_CLIENT_CERT`.',
+          ),
+          key_file: text('The private key of that certificate. Without it `NOMAD_CLIENT_KEY`.'),
+          server_name: text(
+            'With https: whom the certificate names, such as `server.global.nomad`. Without it `NOMAD_TLS_SERVER_NAME`, else the address’s host.',
+          ),
         },
       },
     ]),

@@ -89,14 +89,37 @@ limits: { in_flight: 5, input: 100k }
     })
   })
 
-  it('may name Nomad', async () => {
+  it('may name Nomad, and leaves to the environment what it does not say', async () => {
     const { config } = await load('scheduler: { kind: nomad, token_file: /t }')
-    assert.deepEqual(config.scheduler, {
+    assert.deepEqual(config.scheduler, { kind: 'nomad', tokenFile: '/t', tls: {} })
+    const all = await load(`
+scheduler:
+  kind: nomad
+  address: https://nomad.example.com:4646
+  namespace: longhaul
+  region: eu
+  token_file: secrets/token
+  ca_file: ca.pem
+  cert_file: c.pem
+  key_file: /k.pem
+  server_name: server.eu.nomad
+`)
+    assert.deepEqual(all.config.scheduler, {
       kind: 'nomad',
-      address: 'http://127.0.0.1:4646',
-      namespace: 'default',
-      tokenFile: '/t',
+      address: 'https://nomad.example.com:4646',
+      namespace: 'longhaul',
+      region: 'eu',
+      tokenFile: join(all.folder, 'secrets/token'),
+      tls: {
+        caFile: join(all.folder, 'ca.pem'),
+        certFile: join(all.folder, 'c.pem'),
+        keyFile: '/k.pem',
+        serverName: 'server.eu.nomad',
+      },
     })
+    const socket = 'unix:///secrets/api.sock'
+    const { scheduler } = (await load(`scheduler: { kind: nomad, address: '${socket}' }`)).config
+    assert.deepEqual(scheduler, { kind: 'nomad', address: socket, tls: {} })
   })
 
   it('listens on names, IPv4, IPv6 and any free port', async () => {
@@ -153,6 +176,21 @@ limits: { in_flight: 5, input: 100k }
       'a certificate without its key',
       'bus: { kind: rabbitmq, url: amqps://x, cert_file: c.pem }',
       '1:51: is of no use without a `key_file`',
+    ],
+    [
+      'the name of a certificate without TLS',
+      'scheduler: { kind: nomad, address: http://x, server_name: y }',
+      '1:59: is for TLS: the URL must begin with `https://`',
+    ],
+    [
+      'all namespaces at once',
+      "scheduler: { kind: nomad, namespace: '*' }",
+      '1:38: must be the name of one namespace: letters, digits and `-`, at most 128, not "*"',
+    ],
+    [
+      'a socket without its path',
+      'scheduler: { kind: nomad, address: unix:// }',
+      '1:36: must be a URL such as `http://127.0.0.1:4646` or `unix:///run/nomad/api.sock`, not "unix://"',
     ],
     [
       'another URL',
