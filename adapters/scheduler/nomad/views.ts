@@ -122,6 +122,8 @@ export interface NodeView {
   readonly Name?: string
   /** `initializing`, `ready`, `down`, `disconnected`. */
   readonly Status: string
+  /** Seconds; not in the stubs of lists. */
+  readonly StatusUpdatedAt?: number
   readonly Datacenter?: string
   readonly NodePool?: string
   readonly Version?: string
@@ -137,6 +139,8 @@ export interface JobState {
   readonly job: JobView
   readonly allocations: readonly AllocationView[]
   readonly evaluations: readonly EvaluationView[]
+  /** It was purged: no list has it any more, and what is known of it was known before. */
+  readonly deleted?: boolean
 }
 
 /** One line of the event stream: a raft transaction; a heartbeat has neither field. */
