@@ -11,7 +11,7 @@ export interface Figure {
   readonly goal?: Goal
 }
 
-type Unit = '/s' | 'ms' | 'MB' | '%' | 's'
+type Unit = '/s' | 'ms' | 'MB' | 'kB/s' | '%' | 's'
 
 type Goal =
   /** The value's share of its limit is at least this. */

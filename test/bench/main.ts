@@ -8,6 +8,9 @@ import { latency } from './latency.ts'
 import { latencyRabbitmq } from './latency-rabbitmq.ts'
 import { memory } from './memory.ts'
 import { million } from './million.ts'
+import { swarmLatency } from './swarm-latency.ts'
+import { swarmThroughput } from './swarm-throughput.ts'
+import { swarmWatch } from './swarm-watch.ts'
 import { flat, table } from './table.ts'
 import { throughput } from './throughput.ts'
 import { Workbench } from './workbench.ts'
@@ -25,6 +28,9 @@ const ROWS = {
   memory,
   idle,
   million,
+  'swarm-latency': swarmLatency,
+  'swarm-throughput': swarmThroughput,
+  'swarm-watch': swarmWatch,
 }
 type RowName = keyof typeof ROWS
 const NAMES = Object.keys(ROWS) as RowName[]
@@ -39,11 +45,30 @@ const args = await yargs(hideBin(process.argv))
     default: 1_000_000,
     describe: 'Finished tasks in the store of `million`',
   })
-  .option('idle-seconds', { type: 'number', default: 60, describe: 'How long `idle` measures' })
+  .option('idle-seconds', {
+    type: 'number',
+    default: 60,
+    describe: 'How long `idle` measures, and `swarm-watch` at least',
+  })
+  .option('swarm-running', {
+    type: 'number',
+    default: 200,
+    describe: 'Tasks that run in `swarm-watch`',
+  })
+  .option('swarm-finished', {
+    type: 'number',
+    default: 1_000,
+    describe: 'Finished tasks whose services are kept in `swarm-watch`',
+  })
   .parseAsync()
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
-const options = { rows: args.rows, idleMs: args.idleSeconds * 1000 }
+const options = {
+  rows: args.rows,
+  idleMs: args.idleSeconds * 1000,
+  swarmRunning: args.swarmRunning,
+  swarmFinished: args.swarmFinished,
+}
 await using bench = new Workbench(options, say)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {

@@ -6,9 +6,13 @@ import { Agent, request } from 'node:http'
 export class Requests implements Disposable {
   readonly #url: string
   readonly #agent: Agent
+  readonly #socketPath: string | undefined
 
-  constructor(url: string, callers: number) {
-    this.#url = url
+  /** `server`: its URL, or the path of its socket. */
+  constructor(server: string, callers: number) {
+    const bySocket = server.startsWith('/')
+    this.#url = bySocket ? 'http://socket' : server
+    this.#socketPath = bySocket ? server : undefined
     this.#agent = new Agent({ keepAlive: true, maxSockets: callers })
   }
 
@@ -18,6 +22,10 @@ export class Requests implements Disposable {
 
   post(path: string, body: object): Promise<string> {
     return this.#ask('POST', path, JSON.stringify(body))
+  }
+
+  delete(path: string): Promise<string> {
+    return this.#ask('DELETE', path, undefined)
   }
 
   [Symbol.dispose](): void {
@@ -32,7 +40,7 @@ export class Requests implements Disposable {
     return new Promise((resolve, reject) => {
       const asked = request(
         `${this.#url}${path}`,
-        { method, headers, agent: this.#agent },
+        { method, headers, agent: this.#agent, socketPath: this.#socketPath },
         (response) => {
           let text = ''
           response.setEncoding('utf8')

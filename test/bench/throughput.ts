@@ -19,7 +19,7 @@ export async function throughput(bench: Workbench): Promise<readonly Figure[]> {
   const whole: number[] = []
   for (let n = 0; n < REPEATS; n += 1) {
     bare.push(await bareLoop())
-    whole.push(await throughDaemon(daemon.url, n))
+    whole.push(await throughDaemon(daemon.url, COUNT, n))
   }
   await bench.clear(daemon)
   return [
@@ -41,15 +41,15 @@ async function bareLoop(): Promise<number> {
   return COUNT / ((performance.now() - begun) / 1000)
 }
 
-/** From the first command until a subscriber has seen the last success. */
-async function throughDaemon(url: string, repeat: number): Promise<number> {
+/** Tasks a second, from the first command until a subscriber has seen the last success. */
+export async function throughDaemon(url: string, count: number, repeat: number): Promise<number> {
   using requests = new Requests(url, 16)
   using succeeded = await Subscriber.open(url, 'longhaul/task-succeeded')
   const begun = wallMs()
-  await byCallers(16, COUNT, (n) => {
+  await byCallers(16, count, (n) => {
     const message = { $name: 'bench/true', $version: 1, id: `${repeat}-${n}` }
     return requests.post('/v1/messages', { message })
   })
-  await succeeded.until(COUNT)
-  return COUNT / ((succeeded.lastAt - begun) / 1000)
+  await succeeded.until(count)
+  return count / ((succeeded.lastAt - begun) / 1000)
 }

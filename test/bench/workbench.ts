@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Installation } from '../support/daemon.ts'
 import { Services } from './services.ts'
+import { Swarm } from './swarm.ts'
 
 export interface BenchOptions {
   /** Finished tasks in the store of the row `million`. */
   readonly rows: number
-  /** How long the row `idle` measures. */
+  /** How long the row `idle` measures, and `swarm-watch` at least. */
   readonly idleMs: number
+  /** Tasks that run, and services of finished ones that are kept, in the row `swarm-watch`. */
+  readonly swarmRunning: number
+  readonly swarmFinished: number
 }
 
 /** Hands out what is measured, and clears all of it away in the end, however the run ends. */
@@ -18,6 +22,7 @@ export class Workbench implements AsyncDisposable {
   readonly #installations = new Set<Installation>()
   readonly #folders = new Set<string>()
   readonly #say: (text: string) => void
+  readonly #swarms = new Set<Swarm>()
   #services: Promise<Services | undefined> | undefined
 
   constructor(options: BenchOptions, say: (text: string) => void) {
@@ -30,12 +35,13 @@ export class Workbench implements AsyncDisposable {
     this.#say(text)
   }
 
-  /** A configuration without a daemon yet. It logs as in production. */
+  /** A configuration without a daemon yet, in a new folder or in that of another. It logs as in production. */
   async installation(
     types: Readonly<Record<string, object>>,
     config: Readonly<Record<string, unknown>> = {},
+    folder?: string,
   ): Promise<Installation> {
-    const installation = await Installation.make(types, config)
+    const installation = await Installation.make(types, config, folder)
     this.#installations.add(installation)
     return installation
   }
@@ -44,8 +50,9 @@ export class Workbench implements AsyncDisposable {
   async daemon(
     types: Readonly<Record<string, object>>,
     config: Readonly<Record<string, unknown>> = {},
+    folder?: string,
   ): Promise<Installation> {
-    const installation = await this.installation(types, config)
+    const installation = await this.installation(types, config, folder)
     await startDaemon(installation)
     return installation
   }
@@ -56,6 +63,24 @@ export class Workbench implements AsyncDisposable {
     const services = await this.#services
     if (services === undefined) this.#say('  skipped: no RabbitMQ or no Postgres on this machine')
     return services
+  }
+
+  /** A new one; says so where there is no dockerd for it. */
+  async swarm(): Promise<Swarm | undefined> {
+    const why = await Swarm.cannotOpen()
+    if (why !== undefined) {
+      this.#say(`  skipped: ${why}`)
+      return undefined
+    }
+    const swarm = await Swarm.open()
+    this.#swarms.add(swarm)
+    return swarm
+  }
+
+  /** With everything that runs in it. */
+  async clearSwarm(swarm: Swarm): Promise<void> {
+    this.#swarms.delete(swarm)
+    await swarm[Symbol.asyncDispose]()
   }
 
   async folder(): Promise<string> {
@@ -74,6 +99,7 @@ export class Workbench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const installation of this.#installations) await this.clear(installation)
+    for (const swarm of this.#swarms) await this.clearSwarm(swarm)
     for (const path of this.#folders) await rm(path, { recursive: true, force: true })
     this.#folders.clear()
     await (await this.#services)?.[Symbol.asyncDispose]()
