@@ -149,9 +149,13 @@ export function nomadApi(target: NomadTarget): NomadApi {
   }
 }
 
+/** The code of what is thrown where the token may not. */
+export const DENIED = 'nomad-denied'
+
 /** An answer that nothing can be done about now. */
 export function refusal(what: string, { status, body }: Answer): Unavailable {
-  return new Unavailable('nomad', `${what}: ${status} ${messageIn(body)}`)
+  const code = status === 401 || status === 403 ? DENIED : 'nomad'
+  return new Unavailable(code, `${what}: ${status} ${messageIn(body)}`)
 }
 
 /** Nomad's own words. */
