@@ -21,6 +21,17 @@ export function isOver(allocation: AllocationView): boolean {
   }
 }
 
+type Ending = Pick<JobState, 'job' | 'evaluations' | 'deleted'>
+
+/**
+ * By us or by somebody else: a job is never registered again. That it is purged is told by an evaluation
+ * alone before 1.11.3 (hashicorp/nomad #27614).
+ */
+export function isDeregistered({ job, evaluations, deleted }: Ending): boolean {
+  if (job.Stop === true || deleted === true) return true
+  return evaluations.some(({ TriggeredBy }) => TriggeredBy === 'job-deregister')
+}
+
 /**
  * How an allocation that is over ended; `stopped` where it was because its job was deregistered, by us
  * or by somebody else. `complete` is no success: so is called whatever was killed, too. What ended
@@ -28,7 +39,7 @@ export function isOver(allocation: AllocationView): boolean {
  */
 export function exitOf(
   allocation: AllocationView,
-  state: Pick<JobState, 'job' | 'evaluations' | 'deleted'>,
+  state: Ending,
 ): { readonly exit: ObservedExit; readonly stopped: boolean } {
   const task = taskStateOf(allocation)
   const end = taskEndOf(task)
@@ -39,7 +50,7 @@ export function exitOf(
 
 function howEnded(
   allocation: AllocationView,
-  state: Pick<JobState, 'job' | 'evaluations' | 'deleted'>,
+  state: Ending,
   task: TaskStateView | undefined,
   end: TaskEnd | undefined,
 ): { readonly exit: ObservedExit; readonly stopped: boolean } {
@@ -74,7 +85,7 @@ function codeOf(end: TaskEnd | undefined): Pick<ObservedExit, 'code' | 'signal'>
 /** Who ended it: by the servers' words on what they want of it (scheduler/structs/const.go). */
 function causeOf(
   allocation: AllocationView,
-  { job, evaluations, deleted }: Pick<JobState, 'job' | 'evaluations' | 'deleted'>,
+  state: Ending,
   task: TaskStateView | undefined,
 ): { readonly exit: ObservedExit; readonly stopped: boolean } | undefined {
   const { DesiredStatus = 'run', DesiredDescription: word = '' } = allocation
@@ -93,12 +104,11 @@ function causeOf(
   if (DesiredStatus !== 'stop') return undefined
   if (word === 'alloc is being migrated') {
     // A drain, and an operator who stops the allocation alone: only the evaluation tells.
-    const byHand = evaluations.some(({ TriggeredBy }) => TriggeredBy === 'alloc-stop')
+    const byHand = state.evaluations.some(({ TriggeredBy }) => TriggeredBy === 'alloc-stop')
     return cause(byHand ? because('removed', 'somebody stopped its allocation') : drained)
   }
   if (word === 'alloc not needed as node is tainted') return cause(drained)
-  const deregistered = job.Stop === true || deleted === true
-  return deregistered
+  return isDeregistered(state)
     ? cause(because('removed', 'its job was deregistered'), true)
     : cause(because('removed', word))
 }

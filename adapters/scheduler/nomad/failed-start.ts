@@ -48,19 +48,19 @@ function reasonOf(event: TaskEventView): ExitReason | undefined {
 
 /** What drivers say when an image cannot be had (drivers/docker, nomad-driver-podman). */
 const IMAGE =
-  /failed to pull|unable to pull|error (pulling|while pulling)|docker auth|image does not exist|image_pull_timeout|no such image|failed to load image|parse image/i
+  /failed to (pull|load|create) image|failed to pull|unable to pull|docker auth|image does not exist|no such image|invalid image/i
 
 /** What they say of a configuration that they will never take. */
 const CONFIGURATION =
-  /container configuration|driver config|failed to decode|validation|(not|are not) (enabled|allowed|supported)|is disabled|unsupported|invalid|must be an absolute|unknown (runtime|network)|running as .* user/i
+  /container configuration|create container|driver config|failed to (decode|parse)|validation|not (enabled|allowed|supported)|is disabled|unsupported|invalid|not found, (check|verify)/i
 
 /** What they say when what they start containers with is away. */
 const DRIVER_AWAY =
-  /docker daemon|docker client|docker logger|failed to create executor|connection refused|rpc error: code = Unavailable|plugin is shut ?down|driver .* not (found|detected)|deadline exceeded|timeout/i
+  /docker daemon|docker client|docker logger|create executor|connection refused|code = Unavailable|plugin is shut ?down|deadline exceeded|timeout/i
 
 function driverFailure(message: string): ExitReason {
   if (IMAGE.test(message)) return 'image-unavailable'
-  if (/failed to start container|failed to launch command/i.test(message)) return 'start-failed'
+  if (/start container|launch command/i.test(message)) return 'start-failed'
   if (DRIVER_AWAY.test(message)) return 'interrupted'
   if (CONFIGURATION.test(message)) return 'rejected'
   return 'start-failed'

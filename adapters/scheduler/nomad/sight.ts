@@ -1,5 +1,5 @@
 import type { Observation, Sight } from '../../../src/core/unit.ts'
-import { exitOf, isOver } from './exit.ts'
+import { exitOf, isDeregistered, isOver } from './exit.ts'
 import { because } from './failed-start.ts'
 import { unitOf } from './identity.ts'
 import { placementWord } from './placement.ts'
@@ -13,8 +13,8 @@ export interface SeenUnit {
   readonly allocation?: AllocationView
   readonly logTailBytes: number
   /**
-   * Why the job must be deregistered at once, where it must: Nomad has begun to run the attempt a second
-   * time, whatever the job's policies say.
+   * Why the job must be deregistered at once, where it must: Nomad runs the attempt a second time, or may
+   * do so, whatever the job's policies say.
    */
   readonly surplus?: string
 }
@@ -24,8 +24,11 @@ type Nodes = ReadonlyMap<string, NodeView>
 /**
  * A job with its allocations and evaluations as a unit. Its first allocation is the attempt; any later
  * one is a copy too many, and as long as one of them lives the unit does, so that no next attempt is
- * started beside it. Undefined for a job that is not ours, and for one that is dead without a word on
- * what became of it: that is plain absence.
+ * started beside it. What was lost, drained or preempted may be placed anew at any time (a node becomes
+ * eligible, nomad/blocked_evals.go): it is over only once its job is deregistered.
+ *
+ * Undefined for a job that is not ours, and for one that is dead without a word on what became of it:
+ * that is plain absence.
  */
 export function unitOfJob(state: JobState, nodes: Nodes, now: Date): SeenUnit | undefined {
   const unit = unitOf(state.job)
@@ -38,7 +41,7 @@ export function unitOfJob(state: JobState, nodes: Nodes, now: Date): SeenUnit | 
       : sightOf(allocation, inOrder[0] ?? allocation, state, nodes, now)
   if (sight === undefined) return undefined
   const node = firstOf(allocation?.NodeName, allocation?.NodeID)
-  const surplus = surplusOf(inOrder)
+  const surplus = surplusOf(inOrder, state)
   return {
     observation: {
       unit: unit.name,
@@ -65,12 +68,14 @@ function sightOf(
   nodes: Nodes,
   now: Date,
 ): Sight {
-  if (isOver(allocation)) return { phase: 'exited', ...attemptExit(attempt, state) }
+  if (isOver(allocation) && !mayBePlacedAnew(attempt, state)) {
+    return { phase: 'exited', ...attemptExit(attempt, state) }
+  }
   if (isOutOfSight(allocation, nodes)) {
     return { phase: 'unreachable', since: outOfSightSince(allocation, nodes) ?? now }
   }
   const task = taskStateOf(allocation)
-  if (allocation.ClientStatus === 'pending' && task?.State !== 'running') {
+  if (allocation.ClientStatus === 'pending') {
     const message = firstOf(eventsOf(task).at(-1)?.DisplayMessage, allocation.ClientDescription)
     return { phase: 'pending', ...(message !== undefined && { message }) }
   }
@@ -107,28 +112,41 @@ function unplacedSight({ job, evaluations, deleted }: JobState): Sight | undefin
 /** Its node does not answer: the servers say so of the allocation, or, a moment before, of the node. */
 function isOutOfSight({ ClientStatus, NodeID = '' }: AllocationView, nodes: Nodes): boolean {
   const status = nodes.get(NodeID)?.Status
-  return ClientStatus === 'unknown' || status === 'down' || status === 'disconnected'
+  if (ClientStatus === 'unknown' || ClientStatus === 'lost') return true
+  return status === 'down' || status === 'disconnected'
 }
 
 function outOfSightSince(allocation: AllocationView, nodes: Nodes): Date | undefined {
-  if (allocation.ClientStatus !== 'unknown') {
+  if (!['unknown', 'lost'].includes(allocation.ClientStatus)) {
     const since = nodes.get(allocation.NodeID ?? '')?.StatusUpdatedAt
     return since === undefined ? undefined : new Date(since * 1_000)
   }
   const told = allocation.AllocStates?.findLast(({ Value }) => Value === 'unknown')?.Time
   if (told !== undefined && told !== null) return new Date(told)
-  // Lists have no states: becoming unknown was the last thing that happened to it.
+  // Lists have no states: to be given up was the last thing that happened to it.
   const { ModifyTime } = allocation
   return ModifyTime === undefined ? undefined : new Date(ModifyTime / 1_000_000)
 }
 
 const RAN_AGAIN = 'its client ran it again in the same allocation'
 
-function surplusOf(inOrder: readonly AllocationView[]): string | undefined {
+function surplusOf(inOrder: readonly AllocationView[], state: JobState): string | undefined {
   const [first] = inOrder
   const replaced = inOrder.some((one, i) => !isOver(one) && (i > 0 || isReplacement(one)))
   if (replaced) return 'Nomad has made another allocation of it'
-  return first !== undefined && !isOver(first) && ranAgain(first) ? RAN_AGAIN : undefined
+  if (first === undefined) return undefined
+  if (!isOver(first)) return ranAgain(first) ? RAN_AGAIN : undefined
+  return mayBePlacedAnew(first, state)
+    ? 'its allocation was taken from it, and Nomad may make another'
+    : undefined
+}
+
+/** The servers have given it up; what has succeeded is never placed anew (scheduler/util.go). */
+function mayBePlacedAnew(attempt: AllocationView, state: JobState): boolean {
+  const { ClientStatus, DesiredStatus = '' } = attempt
+  if (isDeregistered(state)) return false
+  if (ClientStatus !== 'lost' && !['stop', 'evict'].includes(DesiredStatus)) return false
+  return exitOf(attempt, state).exit.reason !== 'completed'
 }
 
 /** Told in events only, and not of every replacement: the order of allocations tells the rest. */
