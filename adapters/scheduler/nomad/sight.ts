@@ -16,7 +16,7 @@ export interface SeenUnit {
    * Why the job must be deregistered at once, where it must: Nomad runs the attempt a second time, or may
    * do so, whatever the job's policies say.
    */
-  readonly surplus?: string
+  readonly deregister?: string
 }
 
 type Nodes = ReadonlyMap<string, NodeView>
@@ -41,7 +41,7 @@ export function unitOfJob(state: JobState, nodes: Nodes, now: Date): SeenUnit | 
       : sightOf(allocation, inOrder[0] ?? allocation, state, nodes, now)
   if (sight === undefined) return undefined
   const node = firstOf(allocation?.NodeName, allocation?.NodeID)
-  const surplus = surplusOf(inOrder, state)
+  const deregister = dangerOf(inOrder, state)
   return {
     observation: {
       unit: unit.name,
@@ -51,7 +51,7 @@ export function unitOfJob(state: JobState, nodes: Nodes, now: Date): SeenUnit | 
     },
     ...(allocation !== undefined && { allocation }),
     logTailBytes: unit.logTailBytes,
-    ...(surplus !== undefined && { surplus }),
+    ...(deregister !== undefined && { deregister }),
   }
 }
 
@@ -130,7 +130,7 @@ function outOfSightSince(allocation: AllocationView, nodes: Nodes): Date | undef
 
 const RAN_AGAIN = 'its client ran it again in the same allocation'
 
-function surplusOf(inOrder: readonly AllocationView[], state: JobState): string | undefined {
+function dangerOf(inOrder: readonly AllocationView[], state: JobState): string | undefined {
   const [first] = inOrder
   const replaced = inOrder.some((one, i) => !isOver(one) && (i > 0 || isReplacement(one)))
   if (replaced) return 'Nomad has made another allocation of it'

@@ -122,7 +122,7 @@ describe('a recorded job as a unit', () => {
 
   it('is to be deregistered while Nomad runs a second allocation of it', () => {
     for (const name of ['alloc-stop-by-operator', 'node-lost']) {
-      const flags = streamedStates(recording(name)).map((state) => seenOf(state)?.surplus)
+      const flags = streamedStates(recording(name)).map((state) => seenOf(state)?.deregister)
       assert.equal(flags[0], undefined)
       assert(flags.includes('Nomad has made another allocation of it'), name)
     }
@@ -138,11 +138,11 @@ describe('a recorded job as a unit', () => {
       const { allocations: seen, ...last } = listedState(recording(name))
       const allocations = seen.filter(({ ClientStatus }) => ClientStatus !== 'running')
       assert.equal(
-        seenOf({ ...last, allocations })?.surplus,
+        seenOf({ ...last, allocations })?.deregister,
         'its allocation was taken from it, and Nomad may make another',
       )
       assert.deepEqual(observed(deregistered({ ...last, allocations })), end, name)
-      assert.equal(seenOf(deregistered({ ...last, allocations }))?.surplus, undefined)
+      assert.equal(seenOf(deregistered({ ...last, allocations }))?.deregister, undefined)
     }
   })
 
@@ -150,7 +150,7 @@ describe('a recorded job as a unit', () => {
     const seen = seenOf(listedState(recording('node-lost'), 0))
     assert(seen?.observation.phase === 'unreachable')
     assert.equal(seen.observation.since.toISOString(), '2026-11-24T13:25:52.126Z')
-    assert.match(seen.surplus ?? '', /^its allocation was taken from it/)
+    assert.match(seen.deregister ?? '', /^its allocation was taken from it/)
   })
 
   it('is unreachable since its allocation became unknown', () => {
@@ -390,7 +390,7 @@ describe('an attempt that Nomad runs a second time', () => {
       assert.deepEqual(briefly(seen?.observation), ['running'])
       assert.equal(seen?.observation.node, 'worker-2')
       assert.equal(seen.allocation?.ID, 'a9')
-      assert.equal(seen.surplus, 'Nomad has made another allocation of it')
+      assert.equal(seen.deregister, 'Nomad has made another allocation of it')
     }
   })
 
@@ -398,7 +398,7 @@ describe('an attempt that Nomad runs a second time', () => {
     const seen = seenOf(state([over('a9', 0), over('a1', 3)]))
     assert.deepEqual(briefly(seen?.observation), ['exited', 'failed', 3, undefined, false])
     assert.equal(seen?.allocation?.ID, 'a1')
-    assert.equal(seen.surplus, undefined)
+    assert.equal(seen.deregister, undefined)
   })
 
   it('is unreachable where its first allocation is, unless the second can be reached', () => {
@@ -410,7 +410,7 @@ describe('an attempt that Nomad runs a second time', () => {
   it('is known by an allocation that replaces another, even where that one is not known', () => {
     const replacement = { PreviousAllocation: 'a1' }
     assert.equal(
-      seenOf(state([alive('a9', replacement)]))?.surplus,
+      seenOf(state([alive('a9', replacement)]))?.deregister,
       'Nomad has made another allocation of it',
     )
     assert.deepEqual(observed(state([over('a9', 0, replacement)])), [
@@ -432,10 +432,10 @@ describe('an attempt that Nomad runs a second time', () => {
   it('is known by a second start in the same allocation', () => {
     const seen = seenOf(state([alive('a1', { TaskStates: again('running') })]))
     assert.deepEqual(briefly(seen?.observation), ['running'])
-    assert.equal(seen?.surplus, 'its client ran it again in the same allocation')
+    assert.equal(seen?.deregister, 'its client ran it again in the same allocation')
     const restarted = { main: { State: 'running', Restarts: 1, Events: [started] } }
     const counted = seenOf(state([alive('a1', { TaskStates: restarted })]))
-    assert.equal(counted?.surplus, 'its client ran it again in the same allocation')
+    assert.equal(counted?.deregister, 'its client ran it again in the same allocation')
   })
 
   it('was interrupted where the second run was stopped because of that', () => {
