@@ -37,7 +37,7 @@ export class NomadAgent {
   }
 }
 
-async function readAgent(api: NomadApi, signal: AbortSignal): Promise<AgentView> {
+export async function readAgent(api: NomadApi, signal: AbortSignal): Promise<AgentView> {
   const path = '/v1/agent/self'
   const answer = await api.call('GET', path, { signal })
   if (answer.status !== 200) throw refusal(`GET ${path} (agent:read)`, answer)

@@ -159,13 +159,19 @@ function takeEvaluation(
   return isNewer(one, into.get(one.ID)) && into.delete(one.ID) ? one.JobID : undefined
 }
 
-/** Of what waits for a place, and of an allocation that somebody stopped by hand. `TELLING` says the same. */
-function isTelling({ Status, TriggeredBy }: EvaluationView): boolean {
-  return Status === 'blocked' || TriggeredBy === 'alloc-stop'
+/** What was done by hand, to an allocation or to the job, shows in its evaluation alone. */
+const BY_HAND = ['alloc-stop', 'job-deregister']
+
+/** Of what was done by hand, and of what waits for a place. `TELLING` says the same. */
+function isTelling({ Status, TriggeredBy = '' }: EvaluationView): boolean {
+  return Status === 'blocked' || BY_HAND.includes(TriggeredBy)
 }
 
 /** As a filter of lists. */
-export const TELLING = 'Status == "blocked" or TriggeredBy == "alloc-stop"'
+export const TELLING = [
+  'Status == "blocked"',
+  ...BY_HAND.map((by) => `TriggeredBy == "${by}"`),
+].join(' or ')
 
 /** The jobs of a reading, each with what belongs to it. */
 export function statesOf({ jobs, allocations, evaluations }: Reading): readonly JobState[] {

@@ -1,0 +1,39 @@
+import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
+import type { NodeView } from './views.ts'
+
+/** What could run something, and by which drivers. */
+export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
+  const name = 'nodes'
+  const ready = readyNodes(nodes)
+  const drivers = Map.groupBy(
+    ready.flatMap((node) => driversOf(node)),
+    (driver) => driver,
+  )
+  const told = [...drivers]
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([driver, { length }]) => `${driver} on ${length}`)
+  if (ready.length > 0) {
+    const message = `${ready.length} of ${nodes.size} are ready and eligible: ${told.join(', ') || 'none with a driver that works'}`
+    return { name, ok: told.length > 0, message }
+  }
+  return {
+    name,
+    ok: false,
+    message: `of ${nodes.size} nodes none is ready and eligible`,
+    remedy: '`nomad node status`; `nomad node eligibility -enable NODE`',
+  }
+}
+
+export function readyNodes(nodes: ReadonlyMap<string, NodeView>): readonly NodeView[] {
+  return [...nodes.values()].filter(
+    ({ Status, SchedulingEligibility }) =>
+      Status === 'ready' && SchedulingEligibility === 'eligible',
+  )
+}
+
+/** The drivers that a node could start something with now. */
+export function driversOf({ Drivers }: NodeView): readonly string[] {
+  return Object.entries(Drivers ?? {}).flatMap(([name, { Detected, Healthy }]) =>
+    Detected === true && Healthy === true ? [name] : [],
+  )
+}

@@ -1,0 +1,42 @@
+import { Unavailable } from '../../../src/core/errors.ts'
+import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
+import type { SchedulerExamination } from '../../../src/ports/scheduler-examination.ts'
+import { checkNomad } from './check.ts'
+import { nodesResult } from './check-nodes.ts'
+import { checkEvents, checkPermissions } from './check-permissions.ts'
+import { type NomadApi, nomadApi } from './client/nomad-api.ts'
+import { type NomadSettings, targetOf } from './client/target.ts'
+import { Nodes } from './nodes.ts'
+
+/**
+ * Looks at a Nomad by the same address and token as a daemon would, and registers, changes and removes
+ * nothing. `Rejected` for an address that cannot be one.
+ */
+export function examineNomad(options: {
+  readonly settings: NomadSettings
+  readonly env: NodeJS.ProcessEnv
+}): SchedulerExamination {
+  const target = targetOf(options.settings, options.env)
+  return {
+    async check(signal) {
+      await using api = nomadApi(target)
+      const results = await checkNomad(api, signal)
+      const answers = results.every(({ name, ok }) => ok || name !== 'nomad-leader')
+      return [...results, ...(answers ? await closerLook(api, signal) : [])]
+    },
+  }
+}
+
+async function closerLook(api: NomadApi, signal: AbortSignal): Promise<readonly CheckResult[]> {
+  try {
+    return [
+      ...(await checkPermissions(api, signal)),
+      await checkEvents(api, signal),
+      nodesResult(await new Nodes(api).read(signal)),
+    ]
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    const remedy = 'see the log of the Nomad agent, and of whatever stands before it'
+    return [{ name: 'permissions', ok: false, message: error.message, remedy }]
+  }
+}

@@ -1,0 +1,47 @@
+import { isAtLeast, type NomadVersion } from './version.ts'
+
+/** What is to be known of a release, and whether it can be used at all. */
+export interface ReleaseNote {
+  readonly usable: boolean
+  readonly message: string
+  readonly remedy?: string
+}
+
+/** The first release that this was tried on. */
+const LEAST = [1, 6, 0] as const
+/** Those whose event stream begins with HTTP/0.0 (hashicorp/nomad #27582). */
+const WITHOUT_EVENTS = ['1.11.2', '1.10.8+ent', '1.8.20+ent']
+
+/** By Nomad's change log; none where there is nothing to say. */
+export function releaseNotes(version: NomadVersion): readonly ReleaseNote[] {
+  const is = (text: string) => version.text === text || version.text.startsWith(`${text}+`)
+  return [
+    ...(isAtLeast(version, LEAST)
+      ? []
+      : [
+          {
+            usable: false,
+            message: 'older than 1.6, which is the oldest that this was tried on',
+            remedy: 'Nomad 1.6 or newer is needed',
+          },
+        ]),
+    ...(WITHOUT_EVENTS.some(is)
+      ? [
+          {
+            usable: false,
+            message: 'its event stream is not HTTP (hashicorp/nomad #27582)',
+            remedy: 'go on to 1.11.3, 1.10.9+ent or 1.8.21+ent',
+          },
+        ]
+      : []),
+    ...(isAtLeast(version, [1, 11, 0])
+      ? []
+      : [
+          {
+            usable: true,
+            message:
+              'a drained node’s allocations are placed anew before 1.11 (#26961): they are stopped as soon as they are seen',
+          },
+        ]),
+  ]
+}
