@@ -9,14 +9,14 @@ export function reference(schema: Schema, title: string): string {
   const nested = Object.entries(propertiesOf(schema)).flatMap(([key, value]) => {
     const inner = mappingIn(value)
     if (inner === undefined) return []
-    return [reference(inner.schema, `${nestedTitle(title, key, value)}${inner.suffix}`)]
+    return [reference(inner.schema, `${nestedTitle(title, key)}${inner.suffix}`)]
   })
   return [...parts.filter((part) => part !== ''), ...nested].join('\n\n')
 }
 
-function nestedTitle(title: string, key: string, value: Schema): string {
+function nestedTitle(title: string, key: string): string {
   // The service is what its readers think of as the outermost: paths begin there.
-  if (value['properties'] === undefined && value['items'] === undefined) return 'The service'
+  if (key === 'services') return 'The service'
   const outer = title.startsWith('The ') ? '' : `${title.replaceAll('`', '')}.`
   return `\`${outer}${key}\``
 }

@@ -1,5 +1,6 @@
 import { PRIORITY } from '../core/admit.ts'
 import { EXIT_REASONS } from '../core/exit.ts'
+import { nomadSchema } from './nomad-schema.ts'
 import type { Schema } from './schema.ts'
 import {
   bytes,
@@ -237,5 +238,6 @@ export const taskSchema: Schema = keys(
         'x-expects': 'a size of at most `64k`',
       }),
     }),
+    nomad: nomadSchema,
   },
 )

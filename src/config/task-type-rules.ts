@@ -38,6 +38,7 @@ export function ruleProblems(
     ...environmentProblems(document, path),
     ...resourceProblems(document, path),
     ...taskProblems(document, [...path, 'x-task']),
+    ...nomadProblems(document, [...path, 'x-task', 'nomad']),
   ]
 }
 
@@ -92,6 +93,26 @@ function taskProblems(document: Json, path: Path): Problem[] {
     ...backoffProblems(document, [...path, 'retry', 'backoff']),
     ...ruleListProblems(document, path),
   ]
+}
+
+/** What is said of a volume, secret or config that the top level does not have is said of none. */
+function nomadProblems(document: Json, path: Path): Problem[] {
+  const named = { volumes: ['volumes'], variables: ['secrets', 'configs'] } as const
+  return Object.entries(named).flatMap(([key, kinds]) => {
+    const declared = kinds.flatMap((kind) => keysAt(document, [kind]))
+    return keysAt(document, [...path, key])
+      .filter((name) => !declared.includes(name))
+      .map((name) => {
+        const where = kinds.map((kind) => `\`${kind}\``).join(' or the ')
+        const message = `\`${name}\` is not among the ${where} of the top level`
+        return keyProblem([...path, key, name], message)
+      })
+  })
+}
+
+function keysAt(document: Json, path: Path): readonly string[] {
+  const found = atPath(document, path)
+  return isJsonObject(found) ? Object.keys(found) : []
 }
 
 function nameProblems(task: JsonObject, path: Path): Problem[] {

@@ -56,6 +56,8 @@ export interface Service {
   readonly compose: JsonObject
   /** What the top level of its file declares, variables filled in: what the service names stands here. */
   readonly declared?: Declarations
+  /** What its file says for Nomad alone, as written, variables filled in. */
+  readonly nomad?: JsonObject
 }
 
 /** The document's own `secrets`, `configs`, `networks` and `volumes`, as written. */

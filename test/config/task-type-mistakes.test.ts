@@ -344,6 +344,53 @@ const RESOURCES: readonly Case[] = [
   ],
 ]
 
+const NOMAD: readonly Case[] = [
+  [
+    'a driver of Nomad that is none',
+    task('nomad: { driver: qemu }'),
+    't.yml:6:24: must be one of `docker`, `podman`, `exec`, `raw_exec`, not "qemu"',
+  ],
+  [
+    'a constraint of Nomad without an attribute',
+    task('nomad: { constraints: [{ value: a }] }'),
+    't.yml:6:30: `attribute` is missing',
+  ],
+  [
+    'an unknown key of a constraint',
+    task('nomad: { constraints: [{ attribute: a, op: a }] }'),
+    't.yml:6:46: unknown key `op`: the keys here are attribute, operator, value',
+  ],
+  [
+    'a priority that Nomad has not',
+    task('nomad: { priority: 101 }'),
+    't.yml:6:26: must be at most 100, not 101',
+  ],
+  [
+    'too small a disk',
+    task('nomad: { disk: 100M }'),
+    't.yml:6:22: must be a size of at least `150M` (the logs alone may take 100M), not "100M"',
+  ],
+  [
+    'a volume of Nomad that the top level does not have',
+    task('nomad: { volumes: { data: {} } }'),
+    't.yml:6:27: `data` is not among the `volumes` of the top level',
+  ],
+  [
+    'a variable for no secret and no config',
+    task('nomad: { variables: { key: {} } }'),
+    't.yml:6:29: `key` is not among the `secrets` or the `configs` of the top level',
+  ],
+  [
+    'a path that no variable can have',
+    file(
+      'secrets: [key]',
+      'nomad: { variables: { key: { path: "a b" } } }',
+      'secrets: { key: {} }\n',
+    ),
+    't.yml:7:42: must be the path of a variable: letters, digits, `-`, `_`, `~` and `/`, not "a b"',
+  ],
+]
+
 const VARIABLES: readonly Case[] = [
   [
     'a variable that is not set',
@@ -368,7 +415,7 @@ const VARIABLES: readonly Case[] = [
 ]
 
 describe('a mistake in a task type', () => {
-  const groups = { YAML, SHAPE, REFUSED, TASK, RESOURCES, VARIABLES }
+  const groups = { YAML, SHAPE, REFUSED, TASK, RESOURCES, NOMAD, VARIABLES }
   for (const [title, text, ...expected] of Object.values(groups).flat()) {
     it(`is told at its place: ${title}`, async () => {
       assert.deepEqual(await told(text), expected)

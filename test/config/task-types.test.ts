@@ -113,6 +113,18 @@ describe('the folder of task types', () => {
     assert.deepEqual([...types.keys()], ['a', 'b'])
   })
 
+  it('keeps what is said for Nomad alone as it is written, variables filled in', async () => {
+    const { types } = await load({
+      't.yml':
+        'services: { t: { image: a, x-task: { nomad: { driver: podman, cpu: "${MHZ:-500}", constraints: [{ attribute: "$${attr.cpu.arch}", value: amd64 }] } } } }',
+    })
+    assert.deepEqual(types.get('t')?.type.service.nomad, {
+      driver: 'podman',
+      cpu: '500',
+      constraints: [{ attribute: '${attr.cpu.arch}', value: 'amd64' }],
+    })
+  })
+
   it('may be empty, and must be there', async () => {
     assert.equal((await load({})).types.size, 0)
     await using folder = await folderOf({})

@@ -58,7 +58,8 @@ function compileService(service: JsonObject, path: string, env: Environment): Se
   const entrypoint = words(...of('entrypoint'))
   const command = words(...of('command'))
   const workingDir = text(...of('working_dir'))
-  const { 'x-task': _, ...compose } = service
+  const { 'x-task': task, ...compose } = service
+  const nomad = object(task, `${path}.x-task`)['nomad']
   return {
     ...(image !== undefined && { image }),
     ...(entrypoint !== undefined && { entrypoint }),
@@ -68,6 +69,7 @@ function compileService(service: JsonObject, path: string, env: Environment): Se
     stopSignal: signalName(text(...of('stop_signal')) ?? 'SIGTERM'),
     stopGraceMs: duration(...of('stop_grace_period')) ?? 10_000,
     compose,
+    ...(nomad !== undefined && { nomad: object(nomad, `${path}.x-task.nomad`) }),
   }
 }
 
