@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
+import { errors } from 'undici'
 import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
 import type { Json } from '../../../../src/core/json.ts'
 import { Connections, type Purpose } from './connections.ts'
@@ -213,7 +214,7 @@ function noAnswer(error: unknown, signal: AbortSignal): Unavailable {
   if (signal.aborted) {
     return new Unavailable('aborted', 'the call was given up', signal.reason)
   }
-  if (codeOf(error) === 'HPE_INVALID_VERSION') {
+  if (error instanceof errors.HTTPParserError && error.message.includes('HTTP version')) {
     // Nomad 1.11.2, 1.10.8+ent and 1.8.20+ent begin the stream's answer with HTTP/0.0 (#27582).
     const message = 'the answer is not HTTP: Nomad 1.11.2 answers so (#27582), later ones do not'
     return new Unavailable('nomad', message, error)
@@ -221,8 +222,4 @@ function noAnswer(error: unknown, signal: AbortSignal): Unavailable {
   // What failed at each of a name's addresses comes together, without words of its own.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   return new Unavailable('nomad', `Nomad: ${errorMessage(first)}`, error)
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

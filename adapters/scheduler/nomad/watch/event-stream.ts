@@ -38,7 +38,7 @@ export async function subscribe(
   const { signal, mentions, silenceMs = SILENCE_MS, firstMs = FIRST_MS } = options
   const ended = new AbortController()
   const late = setTimeout(() => {
-    ended.abort(new Error(`no heartbeat came within ${firstMs} ms`))
+    ended.abort()
   }, firstMs)
   const until = AbortSignal.any([signal, ended.signal])
   try {
@@ -54,9 +54,9 @@ export async function subscribe(
     if (first.done === true) throw new Unavailable('nomad-events', DENIED)
     return eventsOf(first.value, lines, { mentions, signal, ended })
   } catch (error) {
-    ended.abort()
-    if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
-    throw error
+    if (!ended.signal.aborted || signal.aborted) throw error
+    const message = `the stream of events: no heartbeat came within ${firstMs} ms`
+    throw new Unavailable('nomad-events', message, error)
   } finally {
     clearTimeout(late)
   }

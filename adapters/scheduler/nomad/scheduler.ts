@@ -1,0 +1,236 @@
+import { Rejected, Unavailable, errorMessage } from '../../../src/core/errors.ts'
+import type { JsonObject } from '../../../src/core/json.ts'
+import { sameIdentity } from '../../../src/core/unit.ts'
+import type { Observation, UnitSpec } from '../../../src/core/unit.ts'
+import type { Logger } from '../../../src/ports/logger.ts'
+import type { CheckResult, SchedulerAdapter } from '../../../src/ports/scheduler-adapter.ts'
+import type { AgentView, NomadAgent } from './agent.ts'
+import { checkNomad } from './check.ts'
+import type { NomadApi } from './client/nomad-api.ts'
+import { Endings } from './endings.ts'
+import { isOver } from './exit.ts'
+import { followOf } from './follow.ts'
+import { unitOf } from './identity.ts'
+import { hasStarted, outputOf, tailOf } from './logs.ts'
+import { Nodes } from './nodes.ts'
+import { pause } from './pause.ts'
+import { register } from './register.ts'
+import { allocationsOf, deregister, jobPath, removeJob } from './remove.ts'
+import { type SeenUnit, unitOfJob } from './sight.ts'
+import type { AllocationView, JobState, JobView } from './views.ts'
+import { subscribe } from './watch/event-stream.ts'
+import { changedJobs } from './watch/job-changes.ts'
+import { JobStates, statesOf } from './watch/job-states.ts'
+import { readJobs, UNIT_PREFIX } from './watch/read-jobs.ts'
+
+/** A follower of a unit that does not run yet looks again after so long. */
+const LOOK_AGAIN_MS = 500
+const DEREGISTER_MS = 5_000
+
+type JobOf = (unit: UnitSpec, agent: AgentView) => JsonObject
+
+/**
+ * Units as batch jobs of a Nomad, each registered once. It keeps nothing but what can be asked for
+ * again; every truth is Nomad's.
+ */
+export class NomadScheduler implements SchedulerAdapter {
+  readonly kind = 'nomad'
+  readonly #api: NomadApi
+  readonly #installation: string
+  readonly #agent: NomadAgent
+  readonly #jobOf: JobOf
+  readonly #nodes: Nodes
+  readonly #states = new JobStates()
+  readonly #endings: Endings
+  readonly #logger: Logger
+  readonly #closed = new AbortController()
+  /** What was deregistered because Nomad would have run it again. */
+  readonly #ended = new Map<string, Promise<void>>()
+
+  constructor(parts: {
+    readonly api: NomadApi
+    readonly installation: string
+    readonly agent: NomadAgent
+    /** What is registered for a unit. `Rejected` for one that no Nomad of that release can honour. */
+    readonly jobOf: JobOf
+    readonly logger: Logger
+  }) {
+    this.#api = parts.api
+    this.#installation = parts.installation
+    this.#agent = parts.agent
+    this.#jobOf = parts.jobOf
+    this.#logger = parts.logger
+    this.#nodes = new Nodes(parts.api)
+    this.#endings = new Endings(parts)
+  }
+
+  async start(unit: UnitSpec, signal: AbortSignal): Promise<void> {
+    if (unit.identity.installation !== this.#installation) {
+      throw new Rejected('installation', `${unit.name} belongs to another installation`)
+    }
+    const until = this.#until(signal)
+    const job = this.#jobOf(unit, await this.#agent.view(until))
+    const done = await register(this.#api, job, until)
+    if (done === 'exists') await this.#compare(unit, until)
+  }
+
+  async stop(name: string, signal: AbortSignal): Promise<void> {
+    const until = this.#until(signal)
+    const job = await this.#job(name, until)
+    if (job === undefined || !this.#isOwn(job) || job.Stop === true) return
+    const allocations = await allocationsOf(this.#api, name, until)
+    // What has ended by itself keeps its end; without an allocation it has not begun, and shall not.
+    if (allocations.length > 0 && allocations.every(isOver)) return
+    await deregister(this.#api, name, until)
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const until = this.#until(signal)
+    const job = await this.#job(name, until)
+    if (job !== undefined && !this.#isOwn(job)) return
+    await removeJob({ api: this.#api, nodes: this.#nodes, name, job, signal: until })
+  }
+
+  async list(signal: AbortSignal): Promise<readonly Observation[]> {
+    const until = this.#until(signal)
+    const begun = this.#states.beginList()
+    const nodes = await this.#nodes.read(until)
+    const reading = await readJobs(this.#api, this.#installation, until)
+    this.#states.learn(reading, begun)
+    this.#endings.keepOnly(new Set(reading.allocations.map(({ ID }) => ID)))
+    const listed = new Set(reading.jobs.map(({ ID }) => ID))
+    for (const unit of this.#ended.keys()) if (!listed.has(unit)) this.#ended.delete(unit)
+    const now = new Date()
+    const units = statesOf(reading).flatMap((state) => unitOfJob(state, nodes, now) ?? [])
+    return await this.#told(units, until)
+  }
+
+  async watch(signal: AbortSignal): Promise<AsyncIterable<Observation>> {
+    const left = new AbortController()
+    const until = AbortSignal.any([this.#until(signal), left.signal])
+    // Before anything is heard: indexes of another history mean nothing any more.
+    this.#states.clear()
+    const events = await subscribe(this.#api, { signal: until, mentions: `"${UNIT_PREFIX}` })
+    const changes = changedJobs(events, this.#states, () => {
+      left.abort()
+    })
+    return this.#observations(changes, until)
+  }
+
+  async *logs(
+    name: string,
+    options: {
+      readonly tailBytes?: number
+      readonly follow?: boolean
+      readonly signal: AbortSignal
+    },
+  ): AsyncGenerator<string, void, undefined> {
+    const { tailBytes, follow = false } = options
+    const signal = this.#until(options.signal)
+    for (;;) {
+      const allocation = first(await allocationsOf(this.#api, name, signal))
+      const over = allocation !== undefined && isOver(allocation)
+      if (allocation !== undefined && hasStarted(allocation)) {
+        if (follow && !over) yield* followOf(this.#api, allocation, tailBytes, signal)
+        else if (tailBytes === undefined) yield* outputOf(this.#api, allocation, signal)
+        else yield await tailOf(this.#api, allocation, tailBytes, signal)
+        return
+      }
+      if (!follow || over) return
+      const job = await this.#job(name, signal)
+      if (job === undefined || job.Status === 'dead') return
+      await pause(LOOK_AGAIN_MS, signal)
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<readonly CheckResult[]> {
+    return await checkNomad(this.#api, signal)
+  }
+
+  /** Units go on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort()
+    await Promise.all(this.#ended.values())
+    await this.#api[Symbol.asyncDispose]()
+  }
+
+  async *#observations(
+    changes: AsyncIterable<ReadonlySet<string>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Observation, void, undefined> {
+    for await (const jobs of changes) {
+      const units: SeenUnit[] = []
+      for (const id of jobs) {
+        const state = await this.#state(id, signal)
+        const unit =
+          state === undefined ? undefined : unitOfJob(state, this.#nodes.known, new Date())
+        if (unit?.observation.identity.installation === this.#installation) units.push(unit)
+      }
+      for (const observation of await this.#told(units, signal)) yield observation
+      if (signal.aborted) return
+    }
+  }
+
+  /** A job that no list has shown yet, and whose registration was not heard, is asked for. */
+  async #state(id: string, signal: AbortSignal): Promise<JobState | undefined> {
+    const known = this.#states.get(id)
+    if (known !== undefined || !id.startsWith(UNIT_PREFIX)) return known
+    const job = await this.#job(id, signal)
+    if (job === undefined) return undefined
+    this.#states.complete(job)
+    return this.#states.get(id)
+  }
+
+  async #told(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
+    for (const unit of units) this.#endAtOnce(unit)
+    return await this.#endings.complete(units, signal)
+  }
+
+  /**
+   * Whatever a job's policies say, Nomad makes a second allocation of one whose node is lost or drained,
+   * and a client that was restarted may run its task again. Neither is the attempt: the job is deregistered
+   * at once, and what is told of the unit says that it lives until it no longer may.
+   */
+  #endAtOnce({ observation: { unit, identity }, deregister: why }: SeenUnit): void {
+    if (why === undefined || this.#ended.has(unit) || this.#closed.signal.aborted) return
+    this.#logger.warn('unit.deregistered', { unit, taskId: identity.taskId, why })
+    const limited = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(DEREGISTER_MS)])
+    const ending = deregister(this.#api, unit, limited).catch((error: unknown) => {
+      // It is seen again in the next list.
+      this.#ended.delete(unit)
+      this.#logger.warn('unit.deregister-failed', { unit, error: errorMessage(error) })
+    })
+    this.#ended.set(unit, ending)
+  }
+
+  /** A name that is taken is this very attempt's, or nobody's business. */
+  async #compare(unit: UnitSpec, signal: AbortSignal): Promise<void> {
+    const job = await this.#job(unit.name, signal)
+    if (job === undefined) {
+      throw new Unavailable('removed', `${unit.name} was removed while it was started`)
+    }
+    const there = unitOf(job)
+    if (there !== undefined && sameIdentity(there.identity, unit.identity)) return
+    throw new Rejected('identity', `the job ${unit.name} is there and is another attempt`)
+  }
+
+  async #job(name: string, signal: AbortSignal): Promise<JobView | undefined> {
+    return await this.#api.find<JobView>(jobPath(name), signal)
+  }
+
+  #isOwn(job: JobView): boolean {
+    return unitOf(job)?.identity.installation === this.#installation
+  }
+
+  #until(signal: AbortSignal): AbortSignal {
+    if (signal.aborted || this.#closed.signal.aborted) {
+      throw new Unavailable('aborted', 'the call was given up', signal.reason)
+    }
+    return AbortSignal.any([signal, this.#closed.signal])
+  }
+}
+
+/** The attempt's own: any later one is a copy. */
+function first(allocations: readonly AllocationView[]): AllocationView | undefined {
+  return allocations.toSorted((a, b) => a.CreateIndex - b.CreateIndex)[0]
+}
