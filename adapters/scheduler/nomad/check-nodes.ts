@@ -16,12 +16,14 @@ export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
     const message = `${ready.length} of ${nodes.size} are ready and eligible: ${told.join(', ') || 'none with a driver that works'}`
     return { name, ok: told.length > 0, message }
   }
-  return {
-    name,
-    ok: false,
-    message: `of ${nodes.size} nodes none is ready and eligible`,
-    remedy: '`nomad node status`; `nomad node eligibility -enable NODE`',
-  }
+  const [message, remedy] =
+    nodes.size === 0
+      ? ['no node is to be seen', 'has a client joined, and may the token `node:read`?']
+      : [
+          `of ${nodes.size} nodes none is ready and eligible`,
+          '`nomad node status`; `nomad node eligibility -enable NODE`',
+        ]
+  return { name, ok: false, message, remedy }
 }
 
 export function readyNodes(nodes: ReadonlyMap<string, NodeView>): readonly NodeView[] {

@@ -158,17 +158,25 @@ export class NomadScheduler implements SchedulerAdapter {
     changes: AsyncIterable<ReadonlySet<string>>,
     signal: AbortSignal,
   ): AsyncGenerator<Observation, void, undefined> {
-    for await (const jobs of changes) {
-      const units: SeenUnit[] = []
-      for (const id of jobs) {
-        const state = await this.#state(id, signal)
-        const unit =
-          state === undefined ? undefined : unitOfJob(state, this.#nodes.known, new Date())
-        if (unit?.observation.identity.installation === this.#installation) units.push(unit)
+    try {
+      for await (const jobs of changes) {
+        const units: SeenUnit[] = []
+        for (const id of jobs) {
+          const unit = await this.#seen(id, signal)
+          if (unit !== undefined) units.push(unit)
+        }
+        for (const observation of await this.#told(units, signal)) yield observation
       }
-      for (const observation of await this.#told(units, signal)) yield observation
-      if (signal.aborted) return
+    } catch (error) {
+      if (!signal.aborted) throw error
     }
+  }
+
+  async #seen(id: string, signal: AbortSignal): Promise<SeenUnit | undefined> {
+    const state = await this.#state(id, signal)
+    const unit = state === undefined ? undefined : unitOfJob(state, this.#nodes.known, new Date())
+    const { installation } = unit?.observation.identity ?? {}
+    return installation === this.#installation ? unit : undefined
   }
 
   /** A job that no list has shown yet, and whose registration was not heard, is asked for. */
