@@ -31,7 +31,11 @@ const variable = keys('Where a value stands.', {
     pattern: '^[a-zA-Z0-9_~/-]{1,128}$',
     'x-expects': 'the path of a variable: letters, digits, `-`, `_`, `~` and `/`',
   }),
-  item: text('The item of the variable that holds it.', { default: 'value' }),
+  item: text('The item of the variable that holds it.', {
+    default: 'value',
+    pattern: '^[a-zA-Z_][a-zA-Z0-9_]*$',
+    'x-expects': 'the name of an item: letters, digits and `_`',
+  }),
 })
 
 /** `x-task.nomad`: what Compose has no word for. */

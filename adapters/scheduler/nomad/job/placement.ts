@@ -1,0 +1,83 @@
+import { list, object, text } from '../../../../src/core/compose/reader.ts'
+import type { Json, JsonObject } from '../../../../src/core/json.ts'
+import type { Placed, Translate } from './placed.ts'
+import { type Path, Unhonoured } from './unhonoured.ts'
+import { asksNothing } from './values.ts'
+
+/** `deploy.placement`: what Swarm calls a node's, by Nomad's names. */
+export const placement: Translate = (value, { path }) => {
+  const written = object(value, 'deploy.placement')
+  refuse(written, 'preferences', path, 'a job has one allocation, so there is nothing to spread')
+  refuse(
+    written,
+    'max_replicas_per_node',
+    path,
+    'every attempt is a job of its own: write `x-task.concurrency`',
+  )
+  const constraints = list(written['constraints']).map((one, i) =>
+    constraintOf(text(one, 'deploy.placement.constraints') ?? '', [
+      ...path,
+      'constraints',
+      String(i),
+    ]),
+  )
+  return inJob(constraints)
+}
+
+function refuse(written: JsonObject, key: string, path: Path, why: string): void {
+  if (!asksNothing(written[key] ?? null)) throw new Unhonoured([...path, key], why)
+}
+
+function inJob(constraints: readonly JsonObject[]): Placed {
+  return constraints.length === 0 ? {} : { job: { Constraints: constraints } }
+}
+
+/** Attributes that both have; Nomad's, by Swarm's name. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  'node.id': '${node.unique.id}',
+  'node.hostname': '${attr.unique.hostname}',
+  'node.platform.os': '${attr.kernel.name}',
+  'node.platform.arch': '${attr.cpu.arch}',
+}
+
+/** Machines by Docker's name; Nomad's are Go's. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' }
+
+function constraintOf(written: string, path: Path): JsonObject {
+  const parts = /^\s*([\w.-]+)\s*(==|!=)\s*(.+?)\s*$/.exec(written)
+  const [, name = '', operator = '', value = ''] = parts ?? []
+  const attribute = attributeOf(name)
+  if (attribute === undefined) {
+    throw new Unhonoured(
+      path,
+      `Nomad has nothing for '${written}': write \`x-task.nomad.constraints\``,
+    )
+  }
+  const architecture = name === 'node.platform.arch' ? ARCHITECTURES[value] : undefined
+  return {
+    LTarget: attribute,
+    Operand: operator === '==' ? '=' : '!=',
+    RTarget: architecture ?? value,
+  }
+}
+
+/** A node's labels are its `meta`. */
+function attributeOf(name: string): string | undefined {
+  const label = /^node\.labels\.(.+)$/.exec(name)?.[1]
+  return label === undefined ? ATTRIBUTES[name] : `\${meta.${label}}`
+}
+
+/** `linux/arm64/v8`: no driver is told it in every release, so that a node must be of it. */
+export const platform: Translate = (value: Json, { path }) => {
+  const written = text(value, 'platform') ?? ''
+  const [os = '', architecture, variant] = written.split('/')
+  if (variant !== undefined && `${architecture ?? ''}/${variant}` !== 'arm64/v8') {
+    throw new Unhonoured(path, `Nomad does not tell nodes apart by the variant of '${written}'`)
+  }
+  return inJob([
+    { LTarget: '${attr.kernel.name}', Operand: '=', RTarget: os },
+    ...(architecture === undefined
+      ? []
+      : [{ LTarget: '${attr.cpu.arch}', Operand: '=', RTarget: architecture }]),
+  ])
+}
