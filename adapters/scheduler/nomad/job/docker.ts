@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { bytes, number, object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import { isJsonObject, type Json } from '../../../../src/core/json.ts'
 import {
   asFlag,
   asOneOf,
