@@ -1,4 +1,4 @@
-import { schedulerKinds } from '../app/scheduler-kinds.ts'
+import { needsImages, schedulerKinds } from '../app/scheduler-kinds.ts'
 import {
   type DaemonConfig,
   findDaemonConfig,
@@ -41,7 +41,7 @@ export async function loadDefinitions(
     issues.push({ file, message })
   }
   const { tasks } = told
-  const imageRequired = kind !== 'process'
+  const imageRequired = needsImages(kind)
   const loaded =
     tasks === undefined
       ? undefined

@@ -300,6 +300,18 @@ function exitOf(attempt: Attempt, observed: ObservedExit, now: Date): Exit {
   }
 }
 
+/** What was given up as lost has ended after all: told to whoever looks, and nothing follows from it. */
+export function lateExitRecorded(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  observed: ObservedExit,
+  now: Date,
+): Change {
+  const lateExit = { ...observed, fault: faultOf(observed.reason), at: observed.at ?? now }
+  return change(record, policy, { attempt: { ...attempt, lateExit } })
+}
+
 /** The unit of an attempt that is over is confirmed gone. */
 export function released(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
   const { callAgainAt: _, ...rest } = attempt

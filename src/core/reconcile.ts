@@ -20,6 +20,8 @@ export type Action =
   | { readonly kind: 'fence'; readonly attempt: Attempt; readonly exit: ObservedExit }
   /** Remove a unit whose attempt is over. `late`: it should not have been there any more. */
   | { readonly kind: 'release'; readonly attempt: Attempt; readonly late: boolean }
+  /** Write down how an attempt ended that had been given up as lost. */
+  | { readonly kind: 'record-late'; readonly attempt: Attempt; readonly exit: ObservedExit }
   /** Have the scheduler's list read soon. */
   | { readonly kind: 'look'; readonly attempt: Attempt }
   /** The exit has waited too long for the workflow: decide here. */
@@ -83,10 +85,14 @@ function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, no
 /** A list begun after the end that still shows it alive: a copy that came back. */
 function whenOver(
   attempt: Attempt,
-  { phase }: Observation,
+  observation: Observation,
   listedAt: Date | undefined,
   now: Date,
 ): Action {
+  if (observation.phase === 'exited' && isLate(attempt, observation.exit)) {
+    return { kind: 'record-late', attempt, exit: observation.exit }
+  }
+  const { phase } = observation
   const over = attempt.releasedAt ?? attempt.exitedAt
   if (listedAt === undefined || over === undefined || listedAt <= over) return NONE
   if (pausing(attempt, now)) return NONE
@@ -161,6 +167,15 @@ function whenAbsent(
   }
   if (listedAt.getTime() < missingSince.getTime() + LOST_AFTER_MS) return NONE
   return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: lost(attempt) }
+}
+
+/** The first word of how it ended that is more than that it is lost. */
+function isLate({ exit, lateExit }: Attempt, { reason }: ObservedExit): boolean {
+  return exit !== undefined && isLoss(exit.reason) && lateExit === undefined && !isLoss(reason)
+}
+
+function isLoss(reason: ExitReason): boolean {
+  return reason === 'node-lost' || reason === 'lost'
 }
 
 /** A call has just failed: what was seen does not make it come through any sooner. */

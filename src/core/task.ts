@@ -121,6 +121,8 @@ export interface Attempt {
   readonly callFailures: number
   readonly callAgainAt?: Date
   readonly exit?: Exit
+  /** Given up as lost, and heard of all the same: how its copy ended. It decides nothing. */
+  readonly lateExit?: Exit
   /** When the exit was recorded, by the leader's clock. */
   readonly exitedAt?: Date
   /** Whether the decision counted it against `max_attempts`. */

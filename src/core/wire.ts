@@ -35,6 +35,7 @@ export const WireAttempt = Type.Object({
   startedAt: Type.Optional(Time),
   node: Type.Optional(Type.String()),
   exit: Type.Optional(WireExit),
+  lateExit: Type.Optional(WireExit),
 })
 export type WireAttempt = Static<typeof WireAttempt>
 
@@ -112,6 +113,7 @@ function toWireAttempt(attempt: Attempt): WireAttempt {
     ...(attempt.startedAt && { startedAt: attempt.startedAt.toISOString() }),
     ...(attempt.node !== undefined && { node: attempt.node }),
     ...(attempt.exit && { exit: toWireExit(attempt.exit) }),
+    ...(attempt.lateExit && { lateExit: toWireExit(attempt.lateExit) }),
   }
 }
 

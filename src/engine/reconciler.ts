@@ -87,6 +87,14 @@ export function createReconciler(deps: {
         return calls.fence(current, action.attempt, action.exit)
       case 'release':
         return calls.release(current, action.attempt, action.late)
+      case 'record-late': {
+        const { attempt, exit } = action
+        const late = attempts.lateExitRecorded(current, attempt, policy, exit, clock.now())
+        if ((await transitions.apply(late, lease)) !== 'applied') return
+        const { reason, code } = exit
+        logger.warn('attempt.ended-late', { taskId, attempt: attempt.number, reason, code })
+        return
+      }
       case 'look':
         await calls.record(taskId, action.attempt.number, (latest, attempt, present) =>
           attempt.exit === undefined

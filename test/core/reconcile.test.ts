@@ -41,6 +41,8 @@ function told(record: TaskRecord, action: Action): string {
       return action.kind
     case 'fence':
       return `fence: ${action.exit.reason}`
+    case 'record-late':
+      return `late: ${action.exit.reason}`
     case 'release':
       return action.late ? 'release late' : 'release'
     case 'change': {
@@ -90,6 +92,12 @@ const succeeded = exited(OK)
 const ended = applied(
   succeeded,
   settle(succeeded, TYPE, { kind: 'succeed', rule: 'r' }, latest(succeeded).exit!, T0),
+)
+
+const lost = releasedAt(T0, exited({ reason: 'node-lost' }))
+const heardOf = applied(
+  lost,
+  attempts.lateExitRecorded(lost, latest(lost), TYPE, { reason: 'failed', code: 3 }, T0),
 )
 
 /** Every state that a record can be in, by every way in which its unit can be seen. */
@@ -235,6 +243,36 @@ const TABLE: readonly (readonly [
     },
   ],
   [
+    'given up as lost',
+    lost,
+    {
+      pending: 'release late',
+      running: 'release late',
+      'exited 0': 'late: completed',
+      'exited 3': 'late: failed',
+      'exited, stopped': 'late: killed',
+      removed: 'release',
+      unreachable: 'none',
+      absent: 'none',
+      'no sighting': 'none',
+    },
+  ],
+  [
+    'given up as lost, and heard of all the same',
+    heardOf,
+    {
+      pending: 'release late',
+      running: 'release late',
+      'exited 0': 'release',
+      'exited 3': 'release',
+      'exited, stopped': 'release',
+      removed: 'release',
+      unreachable: 'none',
+      absent: 'none',
+      'no sighting': 'none',
+    },
+  ],
+  [
     'ended, its unit to be released at once',
     ended,
     {
@@ -281,6 +319,17 @@ describe('reconcile, by state and sighting', () => {
       const others = sighting({ phase: 'exited', exit: FAILED, stopped: false }, LISTED, 1, 'other')
       assert.equal(decidedAt(NOW, TYPE, record, others), 'none')
     }
+  })
+
+  it('writes down no second loss of what is lost', () => {
+    const exit: ObservedExit = { reason: 'node-lost', message: 'orphaned' }
+    const orphaned = sighting({ phase: 'exited', exit, stopped: false }, LISTED)
+    assert.equal(decidedAt(NOW, TYPE, exited({ reason: 'lost' }), orphaned), 'none')
+  })
+
+  it('decides nothing by what is heard late', () => {
+    assert.deepEqual({ ...heardOf.task, revision: 0 }, { ...lost.task, revision: 0 })
+    assert.deepEqual(latest(heardOf).exit, latest(lost).exit)
   })
 
   it('keeps the first truth: a later sighting does not change an exit', () => {

@@ -117,6 +117,8 @@ function carriedOut(record: TaskRecord, action: Action, now: Date, through: bool
         : failed('remove')
     case 'release':
       return through ? make(attempts.released(record, attempt, TYPE, now)) : failed('remove')
+    case 'record-late':
+      return make(attempts.lateExitRecorded(record, attempt, TYPE, action.exit, now))
     case 'look':
       return make(attempts.looked(record, attempt, TYPE, now))
   }

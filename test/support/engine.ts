@@ -9,6 +9,9 @@ import { placeBusybox } from './task-image.ts'
 
 const run = promisify(execFile)
 
+/** It ends when the test's process does, however that ends. */
+const WITH_US = ['--pdeathsig', 'TERM']
+
 /** One dockerd with folders, a network namespace and a host name of its own. It is in no swarm. */
 export interface Engine extends AsyncDisposable {
   readonly folder: string
@@ -29,7 +32,7 @@ export interface Engine extends AsyncDisposable {
 /** Why no dockerd can be started on this machine; undefined where one can. */
 export async function cannotRunEngines(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'dockerd must be started by root'
-  for (const program of ['dockerd', 'docker', 'unshare', 'nsenter', 'hostname']) {
+  for (const program of ['dockerd', 'docker', 'unshare', 'nsenter', 'setpriv', 'hostname']) {
     try {
       await run('which', [program])
     } catch {
@@ -47,8 +50,11 @@ export async function openEngine(hostname?: string): Promise<Engine> {
   // long as its holder, so that a dockerd that is started again finds its containers' network.
   const naming = hostname === undefined ? [] : ['hostname "$1" &&']
   const holding = [...naming, 'echo here; exec sleep infinity'].join(' ')
-  const held = ['--net', '--uts', 'sh', '-c', holding, 'sh', hostname ?? '']
-  const holder = spawn('unshare', held, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const held = ['unshare', '--net', '--uts', 'sh', '-c', holding, 'sh', hostname ?? '']
+  const holder = spawn('setpriv', [...WITH_US, ...held], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await once(holder.stdout, 'data')
   const pid = holder.pid ?? 0
   let child: ChildProcess | undefined
@@ -73,7 +79,8 @@ export async function openEngine(hostname?: string): Promise<Engine> {
       `--host=unix://${socket}`,
     ]
     const namespaces = [`--net=/proc/${pid}/ns/net`, `--uts=/proc/${pid}/ns/uts`]
-    child = spawn('nsenter', [...namespaces, 'sh', '-c', script, 'dockerd', ...flags], {
+    const inside = ['nsenter', ...namespaces, 'sh', '-c', script, 'dockerd', ...flags]
+    child = spawn('setpriv', [...WITH_US, ...inside], {
       stdio: ['ignore', log.fd, log.fd],
       // Ctrl-C at the test run must not reach it before the tests have ended.
       detached: true,

@@ -79,9 +79,10 @@ export async function until(
   limitMs = 5000,
 ): Promise<void> {
   const end = performance.now() + limitMs
-  while (!(await condition())) {
+  // What takes long is looked at less often: looking costs the very machine that is waited for.
+  for (let pauseMs = 2; !(await condition()); pauseMs = Math.min(pauseMs * 1.1, 25)) {
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
 

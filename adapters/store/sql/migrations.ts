@@ -27,6 +27,11 @@ export const MIGRATIONS: readonly Migration[] = [
     oldest: 1,
     statements: () => ['ALTER TABLE attempts ADD COLUMN image TEXT'],
   },
+  {
+    // The same.
+    oldest: 1,
+    statements: () => ['ALTER TABLE attempts ADD COLUMN late_exit TEXT'],
+  },
 ]
 
 function firstSchema({

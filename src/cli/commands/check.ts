@@ -30,8 +30,11 @@ export const checkCommand: CommandModule<object, Args> = {
           { file: definitions.file, message: `store: ${store.message ?? ''}` },
         ])
       }
+      const { refusalIssues } = await import('../report-refusals.ts')
       const { reportLacking } = await import('../report-lacking.ts')
-      const { issues, ...needs } = await reportLacking(definitions)
+      const refused = await refusalIssues(definitions)
+      const { issues: lacking, ...needs } = await reportLacking(definitions)
+      const issues = [...refused, ...lacking]
       if (issues.length > 0) throw new ConfigError(issues)
       const summary = { ...summaryOf(definitions), needs, store }
       if (args.json) printJson(screen, { ok: true, ...summary, issues: [] })

@@ -1,4 +1,4 @@
-import type { WireAttempt, WireTask } from '../../core/wire.ts'
+import type { WireAttempt, WireExit, WireTask } from '../../core/wire.ts'
 import { manyLines, oneLine } from '../terminal/printable.ts'
 import type { Screen } from '../terminal/screen.ts'
 import { printTable } from '../terminal/table.ts'
@@ -80,11 +80,16 @@ function printAttempts(screen: Screen, { attempts }: WireTask): void {
       attempt.exit === undefined
         ? { text: attempt.state, format: 'cyan' }
         : {
-            text: exitWords(attempt.exit),
+            text: endWords(attempt.exit, attempt.lateExit),
             ...(attempt.exit.fault !== 'none' && { format: 'red' as const }),
           },
     ]),
   )
+}
+
+function endWords(exit: WireExit, late: WireExit | undefined): string {
+  const words = exitWords(exit)
+  return late === undefined ? words : `${words} (its copy ended later: ${exitWords(late)})`
 }
 
 /** By two clocks, the leader's and the node's: where they disagree too much, nothing is said. */
