@@ -84,7 +84,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     control,
     events: store.events,
     onEvents: (listener) => store.onWrite('events', listener),
-    warnings: (type) => schedulerKind.warnings(type),
+    warnings: (type) => [
+      ...(schedulerKind.refusals?.(type) ?? []).map(
+        ({ message }) => `${message}: no start will be taken`,
+      ),
+      ...schedulerKind.warnings(type),
+    ],
     transport,
     handles: (name) => handledNames().includes(name),
     scheduler,

@@ -11,7 +11,7 @@ import { openScheduler } from './open-scheduler.ts'
 import { openStore } from './open-store.ts'
 import { openTransport } from './open-transport.ts'
 import { readSecret } from './read-secret.ts'
-import { notBuilt, schedulerKinds } from './scheduler-kinds.ts'
+import { needsImages, notBuilt, schedulerKinds } from './scheduler-kinds.ts'
 import { systemClock } from './system-clock.ts'
 import { whenAvailable } from './when-available.ts'
 
@@ -32,10 +32,9 @@ export async function openParts(options: {
   await using opened = new AsyncDisposableStack()
   const config = await loadDaemonConfig(configFile)
   const schedulerKind = schedulerKindOf(config)
+  const imageRequired = needsImages(config.scheduler.kind)
   const load = async () => [
-    ...(
-      await loadTaskTypes(config.tasks, env, { imageRequired: config.scheduler.kind !== 'process' })
-    ).types.values(),
+    ...(await loadTaskTypes(config.tasks, env, { imageRequired })).types.values(),
   ]
   const taskTypes = await liveTaskTypes(load, logger)
   const token = await readSecret(configFile, 'http.token_file', config.http.tokenFile)

@@ -24,7 +24,7 @@ export interface TaskTypeFile {
 }
 
 export interface TaskTypeOptions {
-  /** False for the process scheduler alone. */
+  /** Whether every type must name an image: not every scheduler runs one. */
   readonly imageRequired: boolean
 }
 

@@ -85,8 +85,19 @@ export interface CheckResult {
 /** What can be said of a scheduler without reaching it. */
 export interface SchedulerKind {
   readonly kind: string
+  /**
+   * What of this task type it would refuse: no attempt could start. Absent where that is among the
+   * warnings.
+   */
+  refusals?(type: TaskType): readonly SchedulerRefusal[]
   /** What of this task type it cannot honour: one sentence a key, each naming the key. */
   warnings(type: TaskType): readonly string[]
   /** What it would be given for this unit, as people read it in `longhaul task render`. */
   render(unit: UnitSpec): Json
+}
+
+export interface SchedulerRefusal {
+  /** Where it stands below the service, as keys and numbers of list items; empty: the service itself. */
+  readonly path: readonly string[]
+  readonly message: string
 }

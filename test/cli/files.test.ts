@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { atPointer, type Json } from '../../src/core/json.ts'
 import { temporaryFolder } from '../support/store.ts'
 import { runCli } from './run-cli.ts'
 
@@ -88,6 +89,24 @@ describe('the commands on files', () => {
       )
     })
 
+    it('names what another scheduler would refuse, each at its place, and exits 78', async () => {
+      await write(
+        'a.yml',
+        'services:\n  a:\n    command: [x]\n    deploy:\n      placement:\n        constraints:\n          - node.role == manager\n    x-task: { nomad: { driver: exec, cpu: 5 } }\n',
+      )
+      await write('b.yml', 'services:\n  b:\n    command: [x]\n    x-task: {}\n')
+      const { code, stdout, stderr } = await cli('check', '--scheduler', 'nomad')
+      assert.deepEqual([code, stdout], [78, ''])
+      const [first = '', second = '', ...more] = stderr.trimEnd().split('\n')
+      assert.match(
+        first,
+        /\/a\.yml:7:13: deploy\.placement\.constraints\[0\]: Nomad has nothing for/,
+      )
+      assert.match(second, /\/b\.yml:3:5: `image` is missing: the driver docker runs images/)
+      assert.deepEqual(more, [])
+      assert.equal((await cli('check')).code, 0)
+    })
+
     it('names every place where it has looked for the daemon’s file', async () => {
       const { code, stderr } = await runCli(['check'], { cwd: folder.path })
       assert.equal(code, 78)
@@ -113,6 +132,25 @@ describe('the commands on files', () => {
       assert.equal((rendered as unknown as { stopGraceMs: number }).stopGraceMs, 7000)
       const json = await cli('task', 'render', 'greet', '--input', input, '--json')
       assert.deepEqual(JSON.parse(json.stdout), rendered)
+    })
+
+    it('shows what each scheduler would be given of one file', async () => {
+      await write('greet.yml', GREET.replace('command:', 'image: sh\n    command:'))
+      const input = '{"greetId":"7","who":"${HOME}"}'
+      const shown = async (scheduler: string) => {
+        const args = ['task', 'render', 'greet', '--input', input, '--scheduler', scheduler]
+        const { code, stdout } = await cli(...args)
+        assert.equal(code, 0, scheduler)
+        return parse(stdout) as Json
+      }
+      const environment = atPointer(await shown('process'), '/environment/WHO')
+      assert.equal(environment, '${HOME}')
+      const swarm = atPointer(await shown('swarm'), '/TaskTemplate/ContainerSpec/Env')
+      assert((swarm as string[]).includes('WHO=${HOME}'))
+      const task = '/TaskGroups/0/Tasks/0'
+      const nomad = await shown('nomad')
+      assert.equal(atPointer(nomad, `${task}/Env/WHO`), '${NOMAD_META_longhaul_dollar}{HOME}')
+      assert.equal(atPointer(nomad, `${task}/Meta/longhaul_dollar`), '$')
     })
 
     it('leaves out what comes from the input where there is none, and says so', async () => {

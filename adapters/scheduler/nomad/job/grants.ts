@@ -9,6 +9,8 @@ export type GrantKind = 'secrets' | 'configs'
 
 /** A secret or config that the task is given as a file, from an item of a variable of Nomad's. */
 export interface Grant {
+  /** Its name at the top level of the file. */
+  readonly source: string
   readonly path: string
   readonly item: string
   /** The file in the task's folder, and the place where its program looks for it. */
@@ -38,6 +40,7 @@ function grantOf(item: Json, i: number, kind: GrantKind, { path, unit, settings 
   const target = text(written['target'], `${kind}.target`)
   const folder = kind === 'secrets' ? '/run/secrets/' : '/'
   return {
+    source,
     ...variableOf(source, kind, unit.service, settings.variables, at),
     // What is secret is in a file system of memory's (client/allocdir).
     file: `${kind === 'secrets' ? 'secrets' : 'local'}/longhaul/${kind}/${i}`,

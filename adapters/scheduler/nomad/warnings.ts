@@ -1,0 +1,130 @@
+import { atPointer, isJsonObject, type JsonObject } from '../../../src/core/json.ts'
+import type { Service, TaskType } from '../../../src/core/task-type.ts'
+import type { UnitSpec } from '../../../src/core/unit.ts'
+import type { SchedulerRefusal } from '../../../src/ports/scheduler-adapter.ts'
+import { grantsOf } from './job/grants.ts'
+import { unhonouredOf } from './job/job.ts'
+import { looksFilledIn } from './job/literal.ts'
+import { mountsIn } from './job/mount-form.ts'
+import { type NomadSettings, settingsOf } from './job/settings.ts'
+
+/** What Nomad gives a task of which nothing is said (nomad/structs, DefaultResources). */
+const DEFAULT_MEMORY = '300M'
+/** What a client cuts a grace at, unless it is told otherwise (`max_kill_timeout`). */
+const LONGEST_GRACE_MS = 30_000
+
+/** What no Nomad, or not by this driver, can honour of a task type. */
+export function refusalsOf(type: TaskType): readonly SchedulerRefusal[] {
+  return unhonouredOf(sampleOf(type), {})
+}
+
+/** What a task type expects of the nodes, and what it is given otherwise than it may seem. */
+export function warningsOf(type: TaskType): readonly string[] {
+  // What cannot be read is refused, and everything else is said once it can be.
+  if (refusalsOf(type).length > 0) return []
+  const { service } = type
+  const settings = settingsOf(service)
+  return [
+    ...imageWarnings(service, settings),
+    ...memoryWarnings(service, settings),
+    ...graceWarnings(service),
+    ...pluginNeeds(service, settings),
+    ...environmentWarnings(service),
+    ...grantWarnings(type, settings),
+  ]
+}
+
+function imageWarnings({ compose }: Service, { driver }: NomadSettings): readonly string[] {
+  if (driver === 'docker' || driver === 'podman') return []
+  return ['image', 'pull_policy'].flatMap((key) =>
+    compose[key] === undefined
+      ? []
+      : [`${key} is passed over: the driver ${driver} runs what is installed on the node`],
+  )
+}
+
+function memoryWarnings({ compose }: Service, { driver }: NomadSettings): readonly string[] {
+  const of = (key: string) => atPointer(compose, `/deploy/resources/${key}/memory`)
+  const [limit, reserved] = [of('limits'), of('reservations')]
+  const limitKey = 'deploy.resources.limits.memory'
+  const reservedKey = 'deploy.resources.reservations.memory'
+  if (limit === undefined && reserved === undefined) {
+    return [`${limitKey} is not written: Nomad holds a task to ${DEFAULT_MEMORY}`]
+  }
+  if (limit === undefined) {
+    return [`${reservedKey} is the limit as well: Nomad holds a task to what it reserves`]
+  }
+  if (reserved === undefined || driver === 'docker') return []
+  return [`${reservedKey} is passed over: under ${driver} the whole limit is reserved`]
+}
+
+function graceWarnings({ stopGraceMs }: Service): readonly string[] {
+  return stopGraceMs > LONGEST_GRACE_MS
+    ? [
+        'stop_grace_period: a client of Nomad cuts it at 30s, unless its `max_kill_timeout` is longer',
+      ]
+    : []
+}
+
+/** What the docker and podman drivers do only where their configuration on the node allows it. */
+function pluginNeeds({ compose }: Service, settings: NomadSettings): readonly string[] {
+  const { driver } = settings
+  if (driver !== 'docker' && driver !== 'podman') return []
+  const plugin = `the configuration of the ${driver} driver on the nodes`
+  const folders = mountsIn(compose['volumes'] ?? null, ['volumes']).some(
+    ({ type, source }) =>
+      type === 'bind' || (type === 'volume' && settings.volumes[source ?? ''] === undefined),
+  )
+  const host = ['ipc', 'pid', 'userns_mode', 'uts'].filter((key) => compose[key] === 'host')
+  return [
+    ...(folders ? [`volumes need \`volumes { enabled = true }\` in ${plugin}`] : []),
+    ...(driver === 'docker'
+      ? host.map((key) => `${key}: host needs \`allow_privileged = true\` in ${plugin}`)
+      : []),
+  ]
+}
+
+function environmentWarnings({ environment }: Service): readonly string[] {
+  return Object.entries(environment).flatMap(([name, value]) =>
+    looksFilledIn(value)
+      ? [
+          `environment.${name} is given as it is: Nomad fills in none of its variables, for some values come from a message`,
+        ]
+      : [],
+  )
+}
+
+/** Nothing is ever created: what is not declared external would be expected to be made by somebody. */
+function grantWarnings(type: TaskType, settings: NomadSettings): readonly string[] {
+  const { compose, declared } = type.service
+  return (['secrets', 'configs'] as const).flatMap((kind) =>
+    grantsOf(compose[kind] ?? null, kind, {
+      path: [kind],
+      unit: sampleOf(type),
+      settings,
+      facts: {},
+    }).flatMap(({ source, path, item }) =>
+      isExternal(declared?.[kind], source)
+        ? []
+        : [
+            `${kind}.${source} is never created by Longhaul: its value must be in the item \`${item}\` of the variable ${path} (\`external: true\`)`,
+          ],
+    ),
+  )
+}
+
+function isExternal(declared: JsonObject | undefined, name: string): boolean {
+  const declaration = declared?.[name]
+  return isJsonObject(declaration) && declaration['external'] !== undefined
+}
+
+/** A unit of a task that nobody has asked for. */
+export function sampleOf({ name, service, directory, keep }: TaskType): UnitSpec {
+  return {
+    name: `lh-${name}`,
+    identity: { installation: '', taskId: '', taskUid: '', taskType: name, run: 1, attempt: 1 },
+    service,
+    directory,
+    logTailBytes: keep.logTailBytes,
+  }
+}
