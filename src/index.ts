@@ -19,7 +19,12 @@ export {
 } from './core/messages.ts'
 export type { CommandName, ErrorDetail, EventBody, EventName } from './core/messages.ts'
 export type { WireAttempt, WireExit, WireOutcome, WireTask } from './core/wire.ts'
-export type { CheckResult, SchedulerAdapter, SchedulerKind } from './ports/scheduler-adapter.ts'
+export type {
+  CheckResult,
+  SchedulerAdapter,
+  SchedulerKind,
+  SchedulerRefusal,
+} from './ports/scheduler-adapter.ts'
 export { sameIdentity } from './core/unit.ts'
 export type { Observation, Sight, UnitIdentity, UnitSpec } from './core/unit.ts'
 export { exitOfCode } from './core/exit.ts'
