@@ -5,6 +5,7 @@ import type { Service, TaskType } from '../../../src/core/task-type.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
 import { NEWEST_API } from './spec/draft.ts'
 import { grantsOf, type GrantKind } from './spec/grants.ts'
+import { newerKeys, newerKeyWarning } from './spec/newer-keys.ts'
 import { serviceSpecOf } from './spec/service-spec.ts'
 
 /** Keys of which a service of a swarm has none, and why where the key alone does not say it. */
@@ -35,12 +36,6 @@ const DEEPER: Readonly<Record<string, string>> = {
     'Swarm knows `generic_resources`, which a node announces',
 }
 
-/** Keys whose field older engines do not have; there, a start is refused. */
-const NEEDS: readonly (readonly [pointer: string, release: string, minor: number])[] = [
-  ['/healthcheck/start_interval', '25', 44],
-  ['/oom_score_adj', '27', 46],
-]
-
 /** What no swarm can honour of a task type, what it refuses, and what it expects to be there. */
 export function warningsOf(type: TaskType): readonly string[] {
   const { service } = type
@@ -52,14 +47,7 @@ export function warningsOf(type: TaskType): readonly string[] {
     ...Object.entries(DEEPER).flatMap(([pointer, why]) =>
       atPointer(compose, pointer) === undefined ? [] : [notHonoured(dotted(pointer), why)],
     ),
-    ...NEEDS.flatMap(([pointer, release, minor]) =>
-      atPointer(compose, pointer) === undefined
-        ? []
-        : [
-            `${dotted(pointer)} needs Docker ${release} (API 1.${minor}); an older one refuses the start`,
-          ],
-    ),
-    ...securityNeeds(compose),
+    ...newerKeys(service).map(newerKeyWarning),
     ...networkWarnings(service),
     ...modeWarnings(compose),
     ...templateWarnings(service),
@@ -74,14 +62,6 @@ function notHonoured(key: string, why: string): string {
 
 function dotted(pointer: string): string {
   return pointer.slice(1).replaceAll('/', '.')
-}
-
-function securityNeeds(compose: JsonObject): readonly string[] {
-  return list(compose['security_opt']).some(
-    (one) => typeof one === 'string' && !one.startsWith('label'),
-  )
-    ? ['security_opt needs Docker 25 (API 1.44); an older one refuses the start']
-    : []
 }
 
 function networkWarnings({ compose, declared }: Service): readonly string[] {

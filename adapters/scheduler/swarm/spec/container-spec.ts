@@ -3,16 +3,7 @@ import { list, number, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { UnitSpec } from '../../../../src/core/unit.ts'
 import { labelsOf } from '../labels.ts'
-import {
-  flag,
-  nanoseconds,
-  needsApi,
-  pairs,
-  present,
-  presentOrNone,
-  refused,
-  texts,
-} from './draft.ts'
+import { flag, nanoseconds, pairs, present, presentOrNone, refused, texts } from './draft.ts'
 import type { SwarmFacts } from './draft.ts'
 import { environmentOf, noNul } from './environment.ts'
 import { grantsOf, references } from './grants.ts'
@@ -24,10 +15,8 @@ import { privilegesOf } from './security.ts'
 export function containerSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
   const { service } = unit
   const { compose } = service
-  const mounts = mountsOf(service, facts)
+  const mounts = mountsOf(service)
   const groups = list(compose['group_add']).map((one) => text(one, 'group_add') ?? '')
-  const oomScore = number(compose['oom_score_adj'], 'oom_score_adj')
-  if (oomScore !== undefined) needsApi(facts, 'oom_score_adj', 46)
   return present({
     Image: facts.image,
     Labels: { ...pairs(compose['labels'], 'labels'), ...labelsOf(unit) },
@@ -38,7 +27,7 @@ export function containerSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
     Dir: folderIn(service.workingDir),
     User: text(compose['user'], 'user'),
     Groups: groups.length === 0 ? undefined : groups,
-    Privileges: privilegesOf(compose, facts),
+    Privileges: privilegesOf(compose),
     TTY: flag(compose['tty'], 'tty'),
     OpenStdin: flag(compose['stdin_open'], 'stdin_open'),
     ReadOnly: flag(compose['read_only'], 'read_only'),
@@ -47,7 +36,7 @@ export function containerSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
     Mounts: mounts.length === 0 ? undefined : mounts,
     StopSignal: service.stopSignal,
     StopGracePeriod: nanoseconds(service.stopGraceMs),
-    Healthcheck: healthOf(compose['healthcheck'], facts),
+    Healthcheck: healthOf(compose['healthcheck']),
     Hosts: hostsOf(compose['extra_hosts']),
     DNSConfig: presentOrNone({
       Nameservers: texts(compose['dns'], 'dns'),
@@ -60,7 +49,7 @@ export function containerSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
     CapabilityAdd: texts(compose['cap_add'], 'cap_add'),
     CapabilityDrop: texts(compose['cap_drop'], 'cap_drop'),
     Ulimits: ulimitsOf(compose['ulimits']),
-    OomScoreAdj: oomScore,
+    OomScoreAdj: number(compose['oom_score_adj'], 'oom_score_adj'),
   })
 }
 

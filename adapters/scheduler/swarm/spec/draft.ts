@@ -15,15 +15,6 @@ export interface SwarmFacts {
 /** The newest version whose fields are known here. */
 export const NEWEST_API = 55
 
-/** A field that older engines drop without a word must not be sent to them: the key is refused instead. */
-export function needsApi(facts: Pick<SwarmFacts, 'api'>, key: string, minor: number): void {
-  if (facts.api >= minor) return
-  throw new Rejected(
-    'engine-version',
-    `${key} needs Engine API 1.${minor} or newer, and this swarm has 1.${facts.api}`,
-  )
-}
-
 export function refused(key: string, why: string): Rejected {
   return new Rejected('swarm-spec', `${key}: ${why}`)
 }

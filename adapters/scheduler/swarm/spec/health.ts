@@ -1,27 +1,24 @@
 import { duration, number, object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
-import { flag, nanoseconds, needsApi, present, refused } from './draft.ts'
-import type { SwarmFacts } from './draft.ts'
+import { flag, nanoseconds, present, refused } from './draft.ts'
 
 /**
  * An image's own check is switched off unless the type writes one: it is meant for servers, and a task
  * would count as starting until it succeeds.
  */
-export function healthOf(value: Json | undefined, facts: Pick<SwarmFacts, 'api'>): JsonObject {
+export function healthOf(value: Json | undefined): JsonObject {
   const check = object(value, 'healthcheck')
   if (value === undefined || value === null || flag(check['disable'], 'healthcheck.disable')) {
     return { Test: ['NONE'] }
   }
   const of = (key: string): [Json | undefined, string] => [check[key], `healthcheck.${key}`]
-  const startInterval = duration(...of('start_interval'))
-  if (startInterval !== undefined) needsApi(facts, 'healthcheck.start_interval', 44)
   return present({
     Test: testOf(check['test']),
     Interval: nanoseconds(duration(...of('interval'))),
     Timeout: nanoseconds(duration(...of('timeout'))),
     Retries: number(...of('retries')),
     StartPeriod: nanoseconds(duration(...of('start_period'))),
-    StartInterval: nanoseconds(startInterval),
+    StartInterval: nanoseconds(duration(...of('start_interval'))),
   })
 }
 

@@ -1,22 +1,19 @@
 import { bytes, list, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
-import { flag, needsApi, pairs, present, presentOrNone, refused, texts } from './draft.ts'
-import type { SwarmFacts } from './draft.ts'
+import { flag, pairs, present, presentOrNone, refused, texts } from './draft.ts'
 import { modeOf } from './mode.ts'
 import { tmpfsMount } from './tmpfs.ts'
 
-type Facts = Pick<SwarmFacts, 'api'>
-
 /** `volumes`, `tmpfs` and `shm_size` as mounts. */
-export function mountsOf(service: Service, facts: Facts): readonly JsonObject[] {
+export function mountsOf(service: Service): readonly JsonObject[] {
   const { compose } = service
   const volumes = list(compose['volumes']).map((item, i) => {
     const key = `volumes[${i}]`
     const written = isJsonObject(item) ? item : shortForm(text(item, key) ?? '', key)
-    return mountOf(written, service, facts, key)
+    return mountOf(written, service, key)
   })
-  const folders = (texts(compose['tmpfs'], 'tmpfs') ?? []).map((one) => tmpfsMount(one, facts))
+  const folders = (texts(compose['tmpfs'], 'tmpfs') ?? []).map(tmpfsMount)
   const shm = bytes(compose['shm_size'], 'shm_size')
   // Swarm has no field for it; a mount of its own at the same place is the same to the program.
   const shared = shm === undefined ? [] : [{ ...SHM, TmpfsOptions: { SizeBytes: shm } }]
@@ -46,7 +43,7 @@ function shortForm(written: string, key: string): JsonObject {
   return form
 }
 
-function mountOf(written: JsonObject, service: Service, facts: Facts, key: string): JsonObject {
+function mountOf(written: JsonObject, service: Service, key: string): JsonObject {
   const type = text(written['type'], `${key}.type`) ?? 'volume'
   const source = text(written['source'], `${key}.source`)
   const target = text(written['target'], `${key}.target`)
@@ -61,7 +58,7 @@ function mountOf(written: JsonObject, service: Service, facts: Facts, key: strin
         BindOptions: bindOptions(object(written['bind'], `${key}.bind`), `${key}.bind`),
       })
     case 'volume':
-      return present({ ...common, ...volumeOf(source, written, service, facts, key) })
+      return present({ ...common, ...volumeOf(source, written, service, key) })
     case 'tmpfs': {
       const options = object(written['tmpfs'], `${key}.tmpfs`)
       const mode = modeOf(options['mode'], `${key}.tmpfs.mode`)
@@ -72,16 +69,9 @@ function mountOf(written: JsonObject, service: Service, facts: Facts, key: strin
       })
     }
     case 'cluster':
-      needsApi(facts, `${key}.type: cluster`, 42)
-      return present({ ...common, Source: source })
     case 'npipe':
       return present({ ...common, Source: source })
-    case 'image': {
-      needsApi(facts, `${key}.type: image`, 48)
-      const subpath = text(object(written['image'], key)['subpath'], `${key}.image.subpath`)
-      const options = presentOrNone({ Subpath: subpath })
-      return present({ ...common, Source: source, ImageOptions: options })
-    }
+    // `image` among them: containers have it from API 1.48 on, swarmkit has no such mount (api/types.proto).
     default:
       throw refused(`${key}.type`, `Swarm has no mounts of the type '${type}'`)
   }
@@ -105,12 +95,10 @@ function volumeOf(
   source: string | undefined,
   written: JsonObject,
   { declared }: Service,
-  facts: Facts,
   key: string,
 ): Record<string, Json | undefined> {
   const options = object(written['volume'], `${key}.volume`)
   const subpath = text(options['subpath'], `${key}.volume.subpath`)
-  if (subpath !== undefined) needsApi(facts, `${key}.volume.subpath`, 45)
   const volume = object(declared?.volumes?.[source ?? ''], `volumes.${source ?? ''}`)
   const external = volume['external']
   const isExternal = external !== undefined && external !== false

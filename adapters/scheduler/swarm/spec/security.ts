@@ -1,23 +1,16 @@
 import { object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
-import { needsApi, present, presentOrNone, refused, texts } from './draft.ts'
-import type { SwarmFacts } from './draft.ts'
+import { present, presentOrNone, refused, texts } from './draft.ts'
 
 /** `security_opt` and `credential_spec`. What an engine would drop without a word is refused. */
-export function privilegesOf(
-  compose: JsonObject,
-  facts: Pick<SwarmFacts, 'api'>,
-): JsonObject | undefined {
+export function privilegesOf(compose: JsonObject): JsonObject | undefined {
   const privileges: Record<string, Json> = {}
   const selinux: Record<string, Json> = {}
   for (const option of texts(compose['security_opt'], 'security_opt') ?? []) {
     const [name = '', ...rest] = option.split(/[=:]/)
     const value = rest.join(':')
     if (name === 'label') Object.assign(selinux, selinuxOf(value))
-    else {
-      needsApi(facts, `security_opt: ${option}`, 44)
-      Object.assign(privileges, privilegeOf(name, value, option))
-    }
+    else Object.assign(privileges, privilegeOf(name, value, option))
   }
   return presentOrNone({
     CredentialSpec: credentialsOf(compose['credential_spec']),

@@ -6,6 +6,7 @@ import { containerSpecOf } from './container-spec.ts'
 import { pairs, present, presentOrNone } from './draft.ts'
 import type { SwarmFacts } from './draft.ts'
 import { networksOf } from './networks.ts'
+import { refuseNewer } from './newer-keys.ts'
 import { placementOf, resourcesOf } from './resources.ts'
 
 /**
@@ -19,6 +20,7 @@ import { placementOf, resourcesOf } from './resources.ts'
  * `Rejected` for what no swarm, or not this one, can do.
  */
 export function serviceSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
+  refuseNewer(unit.service, facts.api)
   const { compose } = unit.service
   const networks = networksOf(unit.service)
   const deployLabels = pairs(object(compose['deploy'], 'deploy')['labels'], 'deploy.labels')

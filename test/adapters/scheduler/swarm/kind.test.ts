@@ -42,7 +42,7 @@ describe('what Swarm cannot honour of a task type', () => {
       /^secrets\[0\]\.mode is 440, which is 0670 in octal/,
     ],
     [{ environment: { A: '{{.Node.ID}}' } }, /^the template in environment\.A is not honoured/],
-    [{ security_opt: ['no-new-privileges'] }, /^security_opt needs Docker 25/],
+    [{ security_opt: ['no-new-privileges'] }, /^security_opt: no-new-privileges needs Docker 25/],
     [{ oom_score_adj: 5 }, /^oom_score_adj needs Docker 27/],
     [
       { working_dir: 'rel' },

@@ -199,12 +199,6 @@ const TABLE: readonly (readonly [
     `${CONTAINER}/Mounts`,
     [{ Type: 'tmpfs', Target: '/c', TmpfsOptions: { SizeBytes: 1_048_576, Mode: 0o700 } }],
   ],
-  [
-    'volumes',
-    { volumes: [{ type: 'image', source: 'data:1', target: '/c', image: { subpath: 's' } }] },
-    `${CONTAINER}/Mounts`,
-    [{ Type: 'image', Source: 'data:1', Target: '/c', ImageOptions: { Subpath: 's' } }],
-  ],
   ['tmpfs', { tmpfs: '/run' }, `${CONTAINER}/Mounts`, [{ Type: 'tmpfs', Target: '/run' }]],
   [
     'tmpfs',
@@ -452,6 +446,7 @@ describe('a unit as a Swarm service', () => {
       /relabel/,
     ],
     [{ volumes: [{ type: 'odd', target: '/c' }] }, /no mounts of the type 'odd'/],
+    [{ volumes: [{ type: 'image', source: 'i', target: '/c' }] }, /no mounts of the type 'image'/],
     [{ secrets: ['gone'] }, /^secrets: the swarm has no secret 'gone'/],
     [{ configs: ['gone'] }, /^configs: the swarm has no config 'gone'/],
     [{ networks: { back: { ipv4_address: '10.0.0.2' } } }, /Swarm gives addresses itself/],
@@ -469,8 +464,8 @@ describe('a unit as a Swarm service', () => {
     [{ tmpfs: '/run:uid=1' }, /needs Engine API 1\.46/, 45],
     [
       { volumes: [{ type: 'volume', source: 'cache', target: '/c', volume: { subpath: 's' } }] },
-      /needs Engine API 1\.45/,
-      44,
+      /^volumes\[0\]\.volume\.subpath needs Engine API 1\.46/,
+      45,
     ],
     [{ command: ['a\0b'] }, /NUL byte/],
     [{ environment: { A: '\0' } }, /NUL byte/],
