@@ -11,8 +11,9 @@ const AWAY = 'see the lines before it'
 export async function doctorScheduler(
   config: DaemonConfig,
   types: readonly TaskType[],
+  env: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> {
-  const scheduler = schedulerExamination(config)
+  const scheduler = schedulerExamination(config, env)
   const signal = AbortSignal.timeout(LIMIT_MS)
   const checked = await scheduler.check(signal)
   return [

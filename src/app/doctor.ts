@@ -16,7 +16,7 @@ export async function examine(
   env: NodeJS.ProcessEnv,
 ): Promise<readonly Finding[]> {
   const parts = await Promise.all([
-    doctorScheduler(config, types),
+    doctorScheduler(config, types, env),
     doctorBus(config),
     doctorStore(config, env),
   ])

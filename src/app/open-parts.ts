@@ -47,7 +47,10 @@ export async function openParts(options: {
       ? await open()
       : await whenAvailable('store', open, { clock, logger, signal }),
   )
-  const { scheduler, mayNotLead } = await openScheduler(config, store, opened, logger)
+  const { scheduler, mayNotLead } = await openScheduler(config, store, opened, {
+    env,
+    logger,
+  })
   const transport = await openTransport(config, store, opened, { clock, logger })
   opened.use(await watchTaskTypes(config.tasks, () => void taskTypes.reload(), logger))
   // What has changed since they were first read.

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
+import { openNomadScheduler } from '../../adapters/scheduler/nomad/open.ts'
 import { openProcessScheduler } from '../../adapters/scheduler/process/open.ts'
 import { openSwarmScheduler } from '../../adapters/scheduler/swarm/open.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
-import { ConfigError } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { Store } from '../ports/store.ts'
-import { notBuilt } from './scheduler-kinds.ts'
+import { addressed } from './nomad-address.ts'
 
 /** Where the store keeps the id of the folder of units that its tasks run in. */
 const UNITS_FOLDER = 'process-units-folder'
@@ -19,7 +19,7 @@ export async function openScheduler(
   config: DaemonConfig,
   store: Store,
   opened: AsyncDisposableStack,
-  logger: Logger,
+  { env, logger }: { readonly env: NodeJS.ProcessEnv; readonly logger: Logger },
 ): Promise<{ readonly scheduler: SchedulerAdapter; readonly mayNotLead?: string }> {
   const { installation } = store
   const { scheduler, data: directory, file } = config
@@ -33,8 +33,10 @@ export async function openScheduler(
       const swarm = openSwarmScheduler({ ...scheduler, installation, logger })
       return { scheduler: opened.use(swarm) }
     }
-    case 'nomad':
-      throw new ConfigError([{ file, message: notBuilt(scheduler.kind) }])
+    case 'nomad': {
+      const open = () => openNomadScheduler({ settings: scheduler, env, installation, logger })
+      return { scheduler: opened.use(addressed(file, open)) }
+    }
   }
 }
 

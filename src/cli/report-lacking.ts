@@ -19,17 +19,16 @@ export interface LackingReport {
  * Asks the scheduler that the daemon's file names. One that does not answer is no mistake: files are
  * often checked elsewhere than where the daemon runs.
  */
-export async function reportLacking({
-  config,
-  scheduler,
-  types,
-}: Definitions): Promise<LackingReport> {
+export async function reportLacking(
+  { config, scheduler, types }: Definitions,
+  env: NodeJS.ProcessEnv,
+): Promise<LackingReport> {
   // For another kind than the file's there is nobody to ask.
   if (scheduler.kind !== config.scheduler.kind) return { asked: false, issues: [] }
   const loaded = [...types.values()].map(({ type }) => type)
   try {
     const signal = AbortSignal.timeout(LIMIT_MS)
-    const lacks = await schedulerExamination(config).lacking?.(loaded, signal)
+    const lacks = await schedulerExamination(config, env).lacking?.(loaded, signal)
     if (lacks === undefined) return { asked: false, issues: [] }
     const issues = await Promise.all(
       lacks.flatMap(({ taskType, path, message, remedy }) => {

@@ -1,16 +1,16 @@
 import { Rejected, Unavailable, errorMessage } from '../../../src/core/errors.ts'
-import type { JsonObject } from '../../../src/core/json.ts'
 import { sameIdentity } from '../../../src/core/unit.ts'
 import type { Observation, UnitSpec } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { CheckResult, SchedulerAdapter } from '../../../src/ports/scheduler-adapter.ts'
-import type { AgentView, NomadAgent } from './agent.ts'
+import type { NomadAgent } from './agent.ts'
 import { checkNomad } from './check.ts'
 import type { NomadApi } from './client/nomad-api.ts'
 import { Endings } from './endings.ts'
 import { isOver } from './exit.ts'
 import { followOf } from './follow.ts'
 import { unitOf } from './identity.ts'
+import { jobOf } from './job/job.ts'
 import { hasStarted, outputOf, tailOf } from './logs.ts'
 import { Nodes } from './nodes.ts'
 import { pause } from './pause.ts'
@@ -27,8 +27,6 @@ import { readJobs, UNIT_PREFIX } from './watch/read-jobs.ts'
 const LOOK_AGAIN_MS = 500
 const DEREGISTER_MS = 5_000
 
-type JobOf = (unit: UnitSpec, agent: AgentView) => JsonObject
-
 /**
  * Units as batch jobs of a Nomad, each registered once. It keeps nothing but what can be asked for
  * again; every truth is Nomad's.
@@ -38,7 +36,6 @@ export class NomadScheduler implements SchedulerAdapter {
   readonly #api: NomadApi
   readonly #installation: string
   readonly #agent: NomadAgent
-  readonly #jobOf: JobOf
   readonly #nodes: Nodes
   readonly #states = new JobStates()
   readonly #endings: Endings
@@ -51,14 +48,11 @@ export class NomadScheduler implements SchedulerAdapter {
     readonly api: NomadApi
     readonly installation: string
     readonly agent: NomadAgent
-    /** What is registered for a unit. `Rejected` for one that no Nomad of that release can honour. */
-    readonly jobOf: JobOf
     readonly logger: Logger
   }) {
     this.#api = parts.api
     this.#installation = parts.installation
     this.#agent = parts.agent
-    this.#jobOf = parts.jobOf
     this.#logger = parts.logger
     this.#nodes = new Nodes(parts.api)
     this.#endings = new Endings(parts)
@@ -69,7 +63,7 @@ export class NomadScheduler implements SchedulerAdapter {
       throw new Rejected('installation', `${unit.name} belongs to another installation`)
     }
     const until = this.#until(signal)
-    const job = this.#jobOf(unit, await this.#agent.view(until))
+    const job = jobOf(unit, await this.#agent.view(until))
     const done = await register(this.#api, job, until)
     if (done === 'exists') await this.#compare(unit, until)
   }

@@ -33,7 +33,7 @@ export const checkCommand: CommandModule<object, Args> = {
       const { refusalIssues } = await import('../report-refusals.ts')
       const { reportLacking } = await import('../report-lacking.ts')
       const refused = await refusalIssues(definitions)
-      const { issues: lacking, ...needs } = await reportLacking(definitions)
+      const { issues: lacking, ...needs } = await reportLacking(definitions, process.env)
       const issues = [...refused, ...lacking]
       if (issues.length > 0) throw new ConfigError(issues)
       const summary = { ...summaryOf(definitions), needs, store }

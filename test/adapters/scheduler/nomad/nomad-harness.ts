@@ -1,0 +1,115 @@
+import { nomadApi } from '../../../../adapters/scheduler/nomad/client/nomad-api.ts'
+import { targetOf } from '../../../../adapters/scheduler/nomad/client/target.ts'
+import { openNomadScheduler } from '../../../../adapters/scheduler/nomad/open.ts'
+import type { NomadScheduler } from '../../../../adapters/scheduler/nomad/scheduler.ts'
+import type { AllocationView } from '../../../../adapters/scheduler/nomad/views.ts'
+import type { Service } from '../../../../src/core/task-type.ts'
+import type { UnitSpec } from '../../../../src/core/unit.ts'
+import type { Logger } from '../../../../src/ports/logger.ts'
+import { unitNamed } from '../../../contract/scheduler-adapter.ts'
+import type { Program, SchedulerHarness } from '../../../contract/scheduler-adapter.ts'
+import { TASK_IMAGE } from '../../../support/task-image.ts'
+
+export const never = new AbortController().signal
+/** How long a test waits for what a Nomad does; never the thing tested. */
+export const LIMIT_MS = 30_000
+
+let harnesses = 0
+
+/**
+ * The scheduler of an installation of its own on the Nomad that the environment names; disposing removes
+ * its units. They run by the driver that `NOMAD_TEST_DRIVER` names, else by docker.
+ */
+export class NomadHarness implements SchedulerHarness {
+  readonly adapter: NomadScheduler
+  readonly installation: string
+  readonly logged: { readonly message: string; readonly fields: unknown }[] = []
+  readonly #api = nomadApi(targetOf({ tls: {} }, process.env))
+  readonly #opened: NomadScheduler[] = []
+  readonly #units: string[] = []
+
+  constructor() {
+    harnesses += 1
+    this.installation = `test-${process.pid}-${harnesses}`
+    this.adapter = this.#open()
+  }
+
+  reopen(): Promise<NomadScheduler> {
+    return Promise.resolve(this.#open())
+  }
+
+  /** A unit that runs a line of shell. */
+  script(line: string, service: Partial<Service> = {}): UnitSpec {
+    return this.named(this.#name(), { command: ['sh', '-c', line], ...service })
+  }
+
+  named(name: string, service: Partial<Service> = {}): UnitSpec {
+    const unit = unitNamed(name, {
+      image: TASK_IMAGE,
+      nomad: { driver: process.env['NOMAD_TEST_DRIVER'] ?? 'docker', cpu: 20 },
+      compose: { deploy: { resources: { limits: { memory: '32M' } } } },
+      stopGraceMs: 5_000,
+      ...service,
+    })
+    return { ...unit, identity: { ...unit.identity, installation: this.installation } }
+  }
+
+  unit(program: Program): UnitSpec {
+    switch (program.does) {
+      case 'succeed':
+        return this.script('exit 0')
+      case 'exit':
+        return this.script(`exit ${program.code}`)
+      case 'write':
+        return this.script(
+          `printf '%s\\n' ${program.lines.join(' ')}; ${
+            program.exitCode === undefined ? SLEEP : `exit ${program.exitCode}`
+          }`,
+        )
+      case 'sleep':
+        return this.script(SLEEP)
+      case 'ignore-stop':
+        return this.script('trap "" TERM; while :; do sleep 1; done', { stopGraceMs: 100 })
+      case 'not-exist':
+        return this.named(this.#name(), { command: ['longhaul-no-such-command'] })
+    }
+  }
+
+  /** By Nomad's own word: its nodes need not be this machine. */
+  async runs(unit: UnitSpec): Promise<number> {
+    const path = `/v1/job/${unit.name}/allocations`
+    const allocations = await this.#api.read<readonly AllocationView[]>(path, never, { all: true })
+    const events = allocations.flatMap(({ TaskStates }) =>
+      Object.values(TaskStates ?? {}).flatMap(({ Events }) => Events ?? []),
+    )
+    return events.filter(({ Type }) => Type === 'Started').length
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(
+      this.#units.map((name) =>
+        this.#api.call('DELETE', `/v1/job/${name}`, { signal: never, query: { purge: true } }),
+      ),
+    )
+    for (const adapter of this.#opened) await adapter[Symbol.asyncDispose]()
+    await this.#api[Symbol.asyncDispose]()
+  }
+
+  #open(): NomadScheduler {
+    const log = (message: string, fields: unknown) => void this.logged.push({ message, fields })
+    const logger: Logger = { debug: log, info: log, warn: log, error: log }
+    const { installation } = this
+    const settings = { tls: {} }
+    const adapter = openNomadScheduler({ settings, env: process.env, installation, logger })
+    this.#opened.push(adapter)
+    return adapter
+  }
+
+  #name(): string {
+    const name = `lh-${this.installation}-${this.#units.length + 1}`
+    this.#units.push(name)
+    return name
+  }
+}
+
+const SLEEP = 'trap "exit 143" TERM; sleep 1000 & wait'
