@@ -1,9 +1,10 @@
-import { errorMessage } from '../../../src/core/errors.ts'
+import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
 import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
 import type { EngineApi } from './engine-api.ts'
 
-/** Ulimits, capabilities and the number of processes came with it. */
+/** Ulimits, capabilities and the number of processes came with it: an older engine drops them without a word. */
 const LEAST_API = 41
+const OLDEST = 'Docker 20.10 or newer is needed'
 
 interface Info {
   readonly Swarm?: {
@@ -39,8 +40,15 @@ export async function checkSwarm(
   }
 }
 
+/** The minor of the engine's API. `Unavailable` where that is older than is needed: nothing may be started there. */
+export function usableApi(version: string): number {
+  const minor = apiMinor(version)
+  if (minor >= LEAST_API) return minor
+  throw new Unavailable('engine-version', `the engine speaks API ${version}: ${OLDEST}`)
+}
+
 /** The minor of `1.41`. */
-export function apiMinor(version: string): number {
+function apiMinor(version: string): number {
   const [major, minor] = version.split('.').map(Number)
   return major === 1 && minor !== undefined && Number.isInteger(minor) ? minor : 0
 }
@@ -57,7 +65,7 @@ function versionResult({
     name: 'docker',
     ok,
     message: `Docker ${Version}, API ${ApiVersion}`,
-    ...(!ok && { remedy: 'Docker 20.10 or newer is needed' }),
+    ...(!ok && { remedy: OLDEST }),
   }
 }
 

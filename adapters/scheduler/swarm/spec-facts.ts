@@ -1,5 +1,5 @@
 import type { UnitSpec } from '../../../src/core/unit.ts'
-import { apiMinor } from './check.ts'
+import { usableApi } from './check.ts'
 import type { EngineApi } from './engine-api.ts'
 import type { Images } from './images.ts'
 import type { SwarmFacts } from './spec/draft.ts'
@@ -15,7 +15,7 @@ export class SpecFacts {
     this.#images = images
   }
 
-  /** `Rejected` for an image that may not run. */
+  /** `Rejected` for an image that may not run, `Unavailable` on an engine that is too old. */
   async of(
     unit: UnitSpec,
     signal: AbortSignal,
@@ -27,7 +27,7 @@ export class SpecFacts {
       this.#images.of(unit),
     ])
     return {
-      facts: { api: apiMinor(version.ApiVersion), image, secretIds, configIds },
+      facts: { api: usableApi(version.ApiVersion), image, secretIds, configIds },
       ...(registryAuth !== undefined && { registryAuth }),
     }
   }
