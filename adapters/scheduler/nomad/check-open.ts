@@ -3,6 +3,7 @@ import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
 import type { SchedulerExamination } from '../../../src/ports/scheduler-examination.ts'
 import { checkNomad } from './check.ts'
 import { nodesResult } from './check-nodes.ts'
+import { lackingOf } from './check-lacking.ts'
 import { checkEvents, checkPermissions } from './check-permissions.ts'
 import { type NomadApi, nomadApi } from './client/nomad-api.ts'
 import { type NomadSettings, targetOf } from './client/target.ts'
@@ -23,6 +24,10 @@ export function examineNomad(options: {
       const results = await checkNomad(api, signal)
       const answers = results.every(({ name, ok }) => ok || name !== 'nomad-leader')
       return [...results, ...(answers ? await closerLook(api, signal) : [])]
+    },
+    async lacking(types, signal) {
+      await using api = nomadApi(target)
+      return await lackingOf(api, types, signal)
     },
   }
 }

@@ -128,7 +128,7 @@ function outOfSightSince(allocation: AllocationView, nodes: Nodes): Date | undef
   return ModifyTime === undefined ? undefined : new Date(ModifyTime / 1_000_000)
 }
 
-const RAN_AGAIN = 'its client ran it again in the same allocation'
+const RAN_AGAIN = 'it was run again in the same allocation'
 
 function dangerOf(inOrder: readonly AllocationView[], state: JobState): string | undefined {
   const [first] = inOrder

@@ -432,10 +432,10 @@ describe('an attempt that Nomad runs a second time', () => {
   it('is known by a second start in the same allocation', () => {
     const seen = seenOf(state([alive('a1', { TaskStates: again('running') })]))
     assert.deepEqual(briefly(seen?.observation), ['running'])
-    assert.equal(seen?.deregister, 'its client ran it again in the same allocation')
+    assert.equal(seen?.deregister, 'it was run again in the same allocation')
     const restarted = { main: { State: 'running', Restarts: 1, Events: [started] } }
     const counted = seenOf(state([alive('a1', { TaskStates: restarted })]))
-    assert.equal(counted?.deregister, 'its client ran it again in the same allocation')
+    assert.equal(counted?.deregister, 'it was run again in the same allocation')
   })
 
   it('was interrupted where the second run was stopped because of that', () => {
