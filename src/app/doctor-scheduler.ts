@@ -47,7 +47,7 @@ async function needs(
     const lacks = await scheduler.lacking?.(types, signal)
     if (lacks === undefined) return []
     if (lacks.length === 0) {
-      const message = 'every secret, config and network that they name is there'
+      const message = 'everything that they name is there'
       return [{ part: PART, name, ok: true, message }]
     }
     return lacks.map(({ taskType, path, message, remedy }) => {

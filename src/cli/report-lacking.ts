@@ -40,7 +40,7 @@ export async function reportLacking(
     return { asked: true, issues }
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error
-    const message = `whether the ${scheduler.kind} has the secrets, configs and networks could not be asked: ${error.message}`
+    const message = `whether the ${scheduler.kind} has what the task types name could not be asked: ${error.message}`
     return { asked: false, message, issues: [] }
   }
 }
