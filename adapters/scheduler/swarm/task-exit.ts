@@ -81,12 +81,14 @@ function failure(message: string, err: string, code: number | undefined): Observ
  * image store and are not to be listed.
  */
 const NOT_THE_IMAGE =
-  /\bmount|bind source|volume|network|secret|config\b|credential spec|CPU|memory|cgroup|ulimit|sysctl|capabilit|device|OCI runtime|container name|hostname|working directory/i
+  /\bmount|bind source|volume|network(?! is unreachable)|secret|config\b|credential spec|CPU|memory|cgroup|ulimit|sysctl|capabilit|device|OCI runtime|container name|hostname|working directory/i
 
 function rejection(message: string, err: string): ObservedExit {
   if (message.includes('constraint enforcer')) return because('preempted', err)
   if (err.includes('node is missing network attachments')) return because('unschedulable', err)
-  const image = message === 'preparing' && !NOT_THE_IMAGE.test(err)
+  // An image may well be called `team/network-probe`.
+  const unnamed = err.replaceAll(/\S*\w[/:@]\w\S*/g, '')
+  const image = message === 'preparing' && !NOT_THE_IMAGE.test(unnamed)
   return because(image ? 'image-unavailable' : 'rejected', err === '' ? message : err)
 }
 

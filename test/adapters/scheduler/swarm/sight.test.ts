@@ -303,6 +303,45 @@ const EXITS: readonly (readonly [
     'image-unavailable',
   ],
   [
+    'a registry that a node cannot reach at all',
+    {
+      state: 'rejected',
+      message: 'preparing',
+      err: 'failed to do request: Head "https://r.example/v2/i/manifests/1": dial tcp 10.0.0.1:443: connect: network is unreachable',
+      code: 0,
+    },
+    'image-unavailable',
+  ],
+  ...['team/volume-tools:1', 'r.example/config', 'r:5000/memory@sha256:aa'].flatMap((image) =>
+    [
+      `No such image: ${image}`,
+      `failed to resolve reference "${image}": ${image}: not found`,
+      `manifest for ${image} not found: manifest unknown: manifest unknown`,
+      `pull access denied for ${image}, repository does not exist`,
+    ].map(
+      (err) =>
+        [
+          `an image whose name is like another's fault, ${err.slice(0, 20)}… of ${image}`,
+          { state: 'rejected', message: 'preparing', err, code: 0 },
+          'image-unavailable',
+        ] as const,
+    ),
+  ),
+  ...[
+    'create volume: failed to mount local device: no such file',
+    'invalid mount config for type "volume": invalid mount path: rel',
+    'network back not found',
+    'could not find secret key',
+    'Minimum memory limit allowed is 6MB',
+  ].map(
+    (err) =>
+      [
+        `what is not the image's fault, ${err}`,
+        { state: 'rejected', message: 'preparing', err, code: 0 },
+        'rejected',
+      ] as const,
+  ),
+  [
     'a bind source that is not there',
     {
       state: 'rejected',
