@@ -102,6 +102,17 @@ describe("messages of swarmkit's Watch API", () => {
     ])
   })
 
+  it('tell the same with what newer managers say besides, and of which version, or without it', () => {
+    const status = (...more: readonly Uint8Array[]) =>
+      event(2, task('ours', field(9, message(time(1, 1_767_225_650, 0), field(2, 512), ...more))))
+    const plain = read(status())
+    assert.equal(plain.tasks[0]?.task.Status.State, 'running')
+    // TaskStatus: applied_by = 7, applied_at = 8. WatchMessage: version = 2, of what is told again alone.
+    const applied = status(field(7, 'n1'), time(8, 1_767_225_651, 5))
+    assert.deepEqual(read(applied), plain)
+    assert.deepEqual(read(applied, field(2, field(1, 77))), plain)
+  })
+
   it('tell of a task that has hardly been made, in which everything is absent that is nought', () => {
     assert.deepEqual(read(event(1, task('ours'))).tasks, [
       {
