@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage } from 'node:http'
+import { inspect } from 'node:util'
 import Docker from 'dockerode'
 import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
 import type { Json } from '../../../src/core/json.ts'
@@ -51,6 +52,16 @@ interface Modem {
   ): void
 }
 
+/**
+ * The modem writes out all of each request for its log, and does so where there is none (docker-modem
+ * lib/modem.js, buildRequest): with every connection that an agent holds that took 10 ms and more.
+ */
+class TerseAgent extends Agent {
+  [inspect.custom](): string {
+    return 'Agent'
+  }
+}
+
 /** Every status is handed on: the modem would turn it into an error without a class. */
 const ANY_STATUS = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [i + 100, true]))
 
@@ -60,7 +71,7 @@ const ANY_STATUS = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [i +
  */
 export function engineApi(socket: string): EngineApi {
   // A connection that was kept may be closed by the engine just as it is used again.
-  const agent = new Agent({ keepAlive: false })
+  const agent = new TerseAgent({ keepAlive: false })
   const docker = new Docker({
     socketPath: socket,
     host: undefined,

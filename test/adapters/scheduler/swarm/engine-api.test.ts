@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { engineApi } from '../../../../adapters/scheduler/swarm/engine-api.ts'
 import { Unavailable } from '../../../../src/core/errors.ts'
 import { fakeEngine, json, type Handler } from './fake-engine.ts'
@@ -26,6 +29,21 @@ describe('the Engine API', () => {
     const [tasks = '', nodes] = engine.asked
     assert.equal(new URL(tasks.slice(4), 'http://d').searchParams.get('filters'), '{"a":["b&c"]}')
     assert.equal(nodes, 'GET /nodes')
+  })
+
+  it('has no connection written out for the log of docker-modem, which comes before each call', async () => {
+    await using engine = await fakeEngine((_request, response) => {
+      json(response, 200, [])
+    })
+    const file = join(import.meta.dirname, '../../../../adapters/scheduler/swarm/engine-api.ts')
+    const script = `
+      const { engineApi } = await import(${JSON.stringify(file)})
+      await engineApi(${JSON.stringify(engine.socket)}).read('/tasks', new AbortController().signal)`
+    const env = { ...process.env, DEBUG: 'modem' }
+    const args = ['--input-type=module', '--eval', script]
+    const { stderr } = await promisify(execFile)(process.execPath, args, { env })
+    assert.match(stderr, /Sending: .*\/tasks/s)
+    assert.doesNotMatch(stderr, /sockets/)
   })
 
   it('gives every status as it is, with the engine’s own words', async () => {
