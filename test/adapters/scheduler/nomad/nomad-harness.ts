@@ -44,10 +44,13 @@ export class NomadHarness implements SchedulerHarness {
   }
 
   named(name: string, service: Partial<Service> = {}): UnitSpec {
+    const driver = process.env['NOMAD_TEST_DRIVER'] ?? 'docker'
+    const limits = { deploy: { resources: { limits: { memory: '32M' } } } }
     const unit = unitNamed(name, {
       image: TASK_IMAGE,
-      nomad: { driver: process.env['NOMAD_TEST_DRIVER'] ?? 'docker', cpu: 20 },
-      compose: { deploy: { resources: { limits: { memory: '32M' } } } },
+      nomad: { driver, cpu: 20 },
+      // Before 1.7 raw_exec holds nothing to it.
+      compose: driver === 'raw_exec' ? {} : limits,
       stopGraceMs: 5_000,
       ...service,
     })
