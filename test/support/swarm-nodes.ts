@@ -9,8 +9,6 @@ const run = promisify(execFile)
 
 /** A network that is nobody's: none of Docker's own pools of addresses holds it. */
 const NETWORK = '198.18.0'
-/** A node is down when three of these have passed without a word of it. */
-const HEARTBEAT = '1s'
 const LIMIT_MS = 60_000
 
 /** One machine of a swarm. Its socket can always be reached from the test, whatever is done to its network. */
@@ -73,15 +71,17 @@ export class SwarmNodes implements AsyncDisposable {
   }
 
   /** The managers are called m1, m2 …, the workers w1 …; the first manager leads. */
-  static async open(counts: {
+  static async open(options: {
     readonly managers: number
     readonly workers: number
+    /** A node is down when three of these have passed without a word of it, six after a change of the leader. */
+    readonly heartbeat: string
   }): Promise<SwarmNodes> {
     await using opened = new AsyncDisposableStack()
     const switchPid = await openSwitch(opened)
     const names = [
-      ...Array.from({ length: counts.managers }, (_, i) => `m${i + 1}`),
-      ...Array.from({ length: counts.workers }, (_, i) => `w${i + 1}`),
+      ...Array.from({ length: options.managers }, (_, i) => `m${i + 1}`),
+      ...Array.from({ length: options.workers }, (_, i) => `w${i + 1}`),
     ]
     const nodes: SwarmNode[] = []
     for (const [i, name] of names.entries()) {
@@ -92,18 +92,18 @@ export class SwarmNodes implements AsyncDisposable {
     }
     const [first, ...others] = nodes
     if (first === undefined) throw new Error('a swarm has a manager')
-    const init = ['--advertise-addr', first.address, '--dispatcher-heartbeat', HEARTBEAT]
+    const init = ['--advertise-addr', first.address, '--dispatcher-heartbeat', options.heartbeat]
     await first.docker('swarm', 'init', ...init)
     for (const [i, node] of others.entries()) {
-      const role = i + 1 < counts.managers ? 'manager' : 'worker'
+      const role = i + 1 < options.managers ? 'manager' : 'worker'
       await join(node, first, role)
     }
     const archive = await taskImageArchive(first.engine.folder)
     for (const node of nodes) {
       await node.docker('import', '-c', 'ENV PATH=/bin', archive, TASK_IMAGE)
     }
-    const managers = nodes.slice(0, counts.managers)
-    return new SwarmNodes(managers, nodes.slice(counts.managers), opened.move())
+    const managers = nodes.slice(0, options.managers)
+    return new SwarmNodes(managers, nodes.slice(options.managers), opened.move())
   }
 
   get nodes(): readonly SwarmNode[] {

@@ -19,7 +19,7 @@ for (const by of ['control', 'listing'] as const)
     before(async function () {
       const why = await cannotRunEngines()
       requireOrSkip(this, 'Docker Swarm', why === undefined, why ?? '')
-      swarm = await SwarmNodes.open({ managers: 1, workers: 2 })
+      swarm = await SwarmNodes.open({ managers: 1, workers: 2, heartbeat: '1s' })
       manager = swarm.node('m1')
     })
     after(async () => {
