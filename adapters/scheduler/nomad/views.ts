@@ -48,7 +48,7 @@ export interface AllocationView {
   readonly FollowupEvalID?: string
 }
 
-export interface AllocStateView {
+interface AllocStateView {
   readonly Field?: string
   readonly Value?: string
   readonly Time?: string | null

@@ -37,10 +37,6 @@ export function never(why: string): Translate {
 /** A key whose value the service has in a form of its own: it is placed with the program. */
 export const withProgram: Translate = () => ({})
 
-export function inConfig(config: JsonObject): Placed {
-  return Object.keys(config).length === 0 ? {} : { config }
-}
-
 /** All of it as one: lists one after the other, mappings within each other. */
 export function together(parts: readonly Placed[]): Required<Placed> {
   const all = (of: keyof Placed) => parts.map((part) => part[of] ?? {}).reduce(merged, {})

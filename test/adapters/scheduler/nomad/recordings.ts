@@ -20,7 +20,7 @@ export interface Recording {
   readonly stream: readonly FrameView[]
 }
 
-export interface RecordedCall {
+interface RecordedCall {
   readonly method: string
   readonly path: string
   readonly requestBody?: unknown
