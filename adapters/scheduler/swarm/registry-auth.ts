@@ -25,7 +25,7 @@ export async function registryAuthFor(registry: string, file: string): Promise<s
             password: stringOf(entry['password']) || password.join(':'),
           }),
     }
-    return Buffer.from(JSON.stringify(credentials)).toString('base64url')
+    return padded(Buffer.from(JSON.stringify(credentials)).toString('base64url'))
   }
   return undefined
 }
@@ -43,6 +43,14 @@ async function contentOf(file: string): Promise<unknown> {
     const why = error instanceof SyntaxError ? 'it is no JSON' : errorMessage(error)
     throw new Unavailable('registry-auth', `registry_auth_file ${file}: ${why}`)
   }
+}
+
+/**
+ * Go's base64.URLEncoding, which the engine reads it by, wants its padding: without it the engine takes
+ * the credentials for none and says no word of it (moby daemon/cluster/executor/container/adapter.go).
+ */
+function padded(text: string): string {
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
 }
 
 /** `https://index.docker.io/v1/` and `registry.example.com` alike. */

@@ -174,6 +174,20 @@ describe('the images of attempts', () => {
       assert.notEqual(registryAuth, undefined)
     })
 
+    it('are written as the engine reads them, with all of their padding, however long they are', async () => {
+      for (const user of ['u', 'us', 'use']) {
+        await write({ auths: { 'r.example': basic(`${user}:?>~`) } })
+        const auth = (await registryAuthFor('r.example', authFile)) ?? assert.fail()
+        assert.match(auth, /^[\w-]+={0,2}$/)
+        assert.equal(auth.length % 4, 0)
+        assert.deepEqual(read(auth), {
+          serveraddress: 'r.example',
+          username: user,
+          password: '?>~',
+        })
+      }
+    })
+
     it('wait for a file that is not there or is no JSON, and never quote it', async () => {
       await writeFile(authFile, '{ "secret" ')
       await assert.rejects(registryAuthFor('r.example', authFile), (error: unknown) => {
