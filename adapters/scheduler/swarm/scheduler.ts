@@ -17,6 +17,7 @@ import type { SpecFacts } from './spec-facts.ts'
 import type { TaskChange, TaskChanges } from './task-changes.ts'
 import { isOver } from './task-exit.ts'
 import type { ServiceView, TaskView } from './views.ts'
+import { Wake } from './wake.ts'
 
 /** A follower of a unit that does not run yet looks again after so long. */
 const LOOK_AGAIN_MS = 500
@@ -151,7 +152,8 @@ export class SwarmScheduler implements SchedulerAdapter {
         else yield await tailOf(this.#engine, task, tailBytes, signal)
         return
       }
-      await waited(LOOK_AGAIN_MS, signal)
+      await new Wake().wait(signal, LOOK_AGAIN_MS)
+      if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
     }
   }
 
@@ -254,17 +256,4 @@ const PERMANENT_500 =
 function isPermanent(status: number, message: string): boolean {
   if (status >= 400 && status < 500) return status !== 408 && status !== 429
   return PERMANENT_500.test(message)
-}
-
-async function waited(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done, { once: true })
-  })
-  if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
 }
