@@ -168,6 +168,11 @@ export function refusal(what: string, { status, body }: Answer): Unavailable {
   return new Unavailable('engine', `${what}: ${status} ${messageIn(body)}`)
 }
 
+/** A no for good; that it is asked too often or too slowly is none. */
+export function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429
+}
+
 /** The engine's own sentence. */
 export function messageIn(body: unknown): string {
   if (typeof body === 'object' && body !== null && 'message' in body) return String(body.message)

@@ -1,7 +1,7 @@
 import { Rejected, Unavailable, errorMessage } from '../../../src/core/errors.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
-import { type Answer, type EngineApi, messageIn } from './engine-api.ts'
+import { type Answer, type EngineApi, isRefusal, messageIn } from './engine-api.ts'
 import { matchesImage, referenceOf } from './image-reference.ts'
 import { registryAuthFor } from './registry-auth.ts'
 
@@ -120,11 +120,6 @@ export class Images {
       return { status: 504, body: { message: errorMessage(error) } }
     }
   }
-}
-
-/** A no for good; that it is asked too often or too slowly is none. */
-function isRefusal(status: number): boolean {
-  return status >= 400 && status < 500 && status !== 408 && status !== 429
 }
 
 function digestIn(body: unknown): string | undefined {

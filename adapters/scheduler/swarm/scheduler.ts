@@ -5,7 +5,7 @@ import type { Logger } from '../../../src/ports/logger.ts'
 import type { CheckResult, SchedulerAdapter } from '../../../src/ports/scheduler-adapter.ts'
 import { checkSwarm } from './check.ts'
 import { Endings } from './endings.ts'
-import { type EngineApi, messageIn, refusal } from './engine-api.ts'
+import { type EngineApi, isRefusal, messageIn, refusal } from './engine-api.ts'
 import type { Images } from './images.ts'
 import { LABEL, unitOf } from './labels.ts'
 import { followOf, outputOf, tailOf } from './logs.ts'
@@ -254,6 +254,5 @@ const PERMANENT_500 =
 
 /** The same request will be refused again. */
 function isPermanent(status: number, message: string): boolean {
-  if (status >= 400 && status < 500) return status !== 408 && status !== 429
-  return PERMANENT_500.test(message)
+  return isRefusal(status) || (status >= 500 && PERMANENT_500.test(message))
 }
