@@ -56,19 +56,21 @@ export async function swarmWatch(bench: Workbench): Promise<readonly Figure[]> {
   const seconds = (performance.now() - begun) / 1000
   bench.say(`  ${running} running and ${finished} finished in ${seconds.toFixed(0)} s`)
 
+  const nobody = { pid: process.pid, dockerd, bytes }
+  const alone = await costOf(nobody, () => pause(RAW_MS))
   const costs = new Map<Way, Cost>()
   const daemons = [filling]
   for (const way of WAYS) {
     const daemon = await bench.daemon(types, config(way), filling.folder)
     daemons.push(daemon)
+    // With its first list a daemon that has just started asks for the end of each output.
+    for (let n = 0; n < 2; n += 1) await nextList(docker)
     // Whole rounds: what is costly of a round is its list.
-    await nextList(docker)
     const round = () => fromListToList(docker, bench.options.idleMs)
     costs.set(way, await costOf({ pid: daemon.pid!, dockerd, bytes }, round))
     await daemon.end()
   }
   const raw = await rawLists(sockets.docker, dockerd)
-  const alone = await costOf({ pid: process.pid, dockerd, bytes }, () => pause(RAW_MS))
   for (const daemon of daemons) await bench.clear(daemon)
   await bench.clearSwarm(swarm)
   const counts = `${running} running, ${finished.toLocaleString('en')} finished`
