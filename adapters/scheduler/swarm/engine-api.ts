@@ -12,23 +12,21 @@ export interface Answer {
 
 type Query = Readonly<Record<string, string | number | boolean>>
 
+interface CallOptions {
+  readonly signal: AbortSignal
+  readonly query?: Query
+  readonly body?: Json
+  /** Goes into `X-Registry-Auth`. */
+  readonly registryAuth?: string
+}
+
 /**
  * The Engine API as plain calls. An HTTP status is a value, for most mean something to somebody; what
  * brings no whole answer (no socket, an engine that was killed in the middle, an aborted signal) is
  * `Unavailable`.
  */
 export interface EngineApi {
-  call(
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    options: {
-      readonly signal: AbortSignal
-      readonly query?: Query
-      readonly body?: Json
-      /** Goes into `X-Registry-Auth`. */
-      readonly registryAuth?: string
-    },
-  ): Promise<Answer>
+  call(method: 'GET' | 'POST' | 'DELETE', path: string, options: CallOptions): Promise<Answer>
 
   /** `GET` of a list or an object. Any status but 200 is `Unavailable`. */
   read<T>(path: string, signal: AbortSignal, query?: Query): Promise<T>
@@ -94,16 +92,7 @@ export function engineApi(socket: string): EngineApi {
    * Always as a stream: for a whole body the modem waits for an end that never comes where the engine
    * dies in the middle of it.
    */
-  function dial(
-    method: string,
-    path: string,
-    options: {
-      readonly signal: AbortSignal
-      readonly query?: Query
-      readonly body?: Json
-      readonly registryAuth?: string
-    },
-  ): Promise<IncomingMessage> {
+  function dial(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
     const { signal, query, body, registryAuth } = options
     return new Promise((resolve, reject) => {
       signal.throwIfAborted()
