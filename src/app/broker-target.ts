@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import type { DaemonConfig, TlsFiles } from '../config/daemon-config.ts'
-import { ConfigError, errorMessage } from '../core/errors.ts'
+import { readNamedFile } from './read-named-file.ts'
 import { readSecret } from './read-secret.ts'
 
 /** Where RabbitMQ is, how to get in, and the service's queue there. */
@@ -33,14 +32,8 @@ interface Tls {
 }
 
 async function readTls(configFile: string, { caFile, certFile, keyFile }: TlsFiles): Promise<Tls> {
-  const pem = async (key: string, path: string | undefined) => {
-    if (path === undefined) return undefined
-    try {
-      return await readFile(path, 'utf8')
-    } catch (error) {
-      throw new ConfigError([{ file: configFile, message: `bus.${key}: ${errorMessage(error)}` }])
-    }
-  }
+  const pem = async (key: string, path: string | undefined) =>
+    path === undefined ? undefined : await readNamedFile(configFile, `bus.${key}`, path)
   const [ca, cert, key] = [
     await pem('ca_file', caFile),
     await pem('cert_file', certFile),

@@ -1,7 +1,7 @@
 import { examinePostgres, type PostgresFacts } from '../../adapters/store/postgres/examine.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
 import { clockFinding, failedFinding, type Finding } from './doctor-finding.ts'
-import { orConfigError, postgresTarget } from './store-target.ts'
+import { orStoreConfigError, postgresTarget } from './store-target.ts'
 
 const PART = 'store'
 const LEAST_MAJOR = 13
@@ -16,7 +16,7 @@ export async function postgresFindings(
   let facts: PostgresFacts | undefined
   try {
     const clock = await clockFinding(PART, async () => {
-      facts = await orConfigError(file, async () =>
+      facts = await orStoreConfigError(file, async () =>
         examinePostgres(await postgresTarget(file, store)),
       )
       return facts.now

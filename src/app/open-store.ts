@@ -4,7 +4,7 @@ import type { DaemonConfig } from '../config/daemon-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Store } from '../ports/store.ts'
-import { orConfigError, postgresTarget, sqliteFile } from './store-target.ts'
+import { orStoreConfigError, postgresTarget, sqliteFile } from './store-target.ts'
 
 /**
  * The store that the daemon's file names, its schema brought up to date unless the file says not to.
@@ -16,7 +16,7 @@ export function openStore(
 ): Promise<Store> {
   const { store, file } = config
   const { migrate } = store
-  return orConfigError(file, async () => {
+  return orStoreConfigError(file, async () => {
     switch (store.kind) {
       case 'sqlite':
         return openSqliteStore({ ...parts, migrate, file: sqliteFile(config) })

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { ConfigError, errorMessage } from '../core/errors.ts'
+import { ConfigError } from '../core/errors.ts'
+import { readNamedFile } from './read-named-file.ts'
 
 /**
  * The secret that a file holds, without the white space around it; undefined where no file is named.
@@ -11,12 +11,7 @@ export async function readSecret(
   secretFile: string | undefined,
 ): Promise<string | undefined> {
   if (secretFile === undefined) return undefined
-  let secret: string
-  try {
-    secret = (await readFile(secretFile, 'utf8')).trim()
-  } catch (error) {
-    throw new ConfigError([{ file: configFile, message: `${key}: ${errorMessage(error)}` }])
-  }
+  const secret = (await readNamedFile(configFile, key, secretFile)).trim()
   if (secret !== '') return secret
   throw new ConfigError([{ file: configFile, message: `${key}: ${secretFile} is empty` }])
 }

@@ -6,7 +6,7 @@ import type { DaemonConfig } from '../config/daemon-config.ts'
 import type { Logger } from '../ports/logger.ts'
 import { makeDataFolder } from './data-folder.ts'
 import { createLogger } from './logger.ts'
-import { orConfigError, postgresTarget, sqliteFile } from './store-target.ts'
+import { orStoreConfigError, postgresTarget, sqliteFile } from './store-target.ts'
 import { systemClock } from './system-clock.ts'
 
 /**
@@ -17,7 +17,7 @@ import { systemClock } from './system-clock.ts'
 export function migrateStore(config: DaemonConfig, env: NodeJS.ProcessEnv): Promise<Migrated> {
   const { store, file, data } = config
   const parts = { clock: systemClock, logger: quietLogger(env) }
-  return orConfigError(file, async () => {
+  return orStoreConfigError(file, async () => {
     switch (store.kind) {
       case 'sqlite':
         await makeDataFolder(data, file)
@@ -38,7 +38,7 @@ export function storeSchema(
 ): Promise<SchemaState | undefined> {
   const { store, file } = config
   const logger = quietLogger(env)
-  return orConfigError(file, async () => {
+  return orStoreConfigError(file, async () => {
     switch (store.kind) {
       case 'sqlite':
         return sqliteSchema(sqliteFile(config), logger)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { DaemonConfig } from '../config/daemon-config.ts'
-import { ConfigError, Rejected } from '../core/errors.ts'
+import { orConfigError } from './or-config-error.ts'
 import { readSecret } from './read-secret.ts'
 
 export function sqliteFile({ data }: DaemonConfig): string {
@@ -32,12 +32,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
 }
 
 /** Runs it; a refusal that lies in the configuration is a `ConfigError` that names the remedy. */
-export async function orConfigError<T>(file: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    const remedy = error instanceof Rejected ? REMEDIES[error.code] : undefined
-    if (!(error instanceof Rejected) || remedy === undefined) throw error
-    throw new ConfigError([{ file, message: `store: ${error.message}; ${remedy}` }])
-  }
+export async function orStoreConfigError<T>(file: string, run: () => Promise<T>): Promise<T> {
+  return await orConfigError({ file, key: 'store', remedies: REMEDIES }, run)
 }

@@ -1,10 +1,10 @@
 import { declareOnce } from '../../adapters/transport/rabbitmq/declare-once.ts'
 import type { Topology } from '../../adapters/transport/rabbitmq/topology.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'
-import { ConfigError, Rejected } from '../core/errors.ts'
 import type { TaskType } from '../core/task-type.ts'
 import { brokerTarget } from './broker-target.ts'
 import { receivedNames, sentNames } from './message-names.ts'
+import { orConfigError } from './or-config-error.ts'
 import { systemClock } from './system-clock.ts'
 
 /** What is to be done about a broker that refuses what the daemon's file asks for. */
@@ -29,11 +29,7 @@ export async function declareTopology(
   if (bus.kind === 'embedded') return undefined
   const names = { receives: receivedNames(types), publishes: sentNames(types) }
   const broker = await brokerTarget(file, bus)
-  try {
-    return await declareOnce({ ...broker, clock: systemClock }, names)
-  } catch (error) {
-    const remedy = error instanceof Rejected ? REMEDIES[error.code] : undefined
-    if (!(error instanceof Rejected) || remedy === undefined) throw error
-    throw new ConfigError([{ file, message: `bus: ${error.message}; ${remedy}` }])
-  }
+  return await orConfigError({ file, key: 'bus', remedies: REMEDIES }, () =>
+    declareOnce({ ...broker, clock: systemClock }, names),
+  )
 }
