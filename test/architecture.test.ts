@@ -16,7 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/http': ['src/engine', 'src/ports', 'src/core'],
   'adapters/store': ['src/ports', 'src/core'],
   'adapters/transport': ['src/ports', 'src/core'],
-  'adapters/scheduler': ['src/ports', 'src/core'],
+  // Beside the schedulers' own folders: what any of them may use.
+  'adapters/scheduler': ['adapters/scheduler', 'src/ports', 'src/core'],
   'src/app': ['src/engine', 'src/http', 'src/config', 'adapters/', 'src/ports', 'src/core'],
   'src/cli': ['src/app', 'src/engine', 'src/http', 'src/config', 'src/ports', 'src/core'],
 }
@@ -63,7 +64,8 @@ function partOf(path: string): string {
   const [top = '', second = '', third = ''] = path.split('/')
   if (top !== 'adapters') return `${top}/${second}`
   // The store is one over several databases; schedulers and transports have a folder each.
-  return second === 'store' ? 'adapters/store' : `adapters/${second}/${third}`
+  const whole = second === 'store' || third.endsWith('.ts')
+  return whole ? `adapters/${second}` : `adapters/${second}/${third}`
 }
 
 function faultOf({ from, specifier, to }: Import): string | undefined {

@@ -1,6 +1,6 @@
 import { watch } from 'node:fs'
 import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
-import { Wake } from './wake.ts'
+import { Wake } from '../wake.ts'
 
 /**
  * The names of units that may have changed: what shims touch in the shared folder `.hints`, at their

@@ -15,7 +15,7 @@ import { sightOf } from './sight.ts'
 import { claimFor, mark, readUnit, specify } from './unit-folder.ts'
 import { UNIT_NAME, UnitKeeper } from './unit-keeper.ts'
 import type { Surroundings } from './unit-keeper.ts'
-import { Wake } from './wake.ts'
+import { Wake } from '../wake.ts'
 
 /** How often logs of running units are measured while somebody watches: what bounds them. */
 const MEASURE_LOGS_MS = 5000
@@ -156,7 +156,9 @@ export class ProcessScheduler implements SchedulerAdapter {
           const phase = follow ? (await this.#units.observe(name))?.phase : undefined
           return phase === 'running' || phase === 'pending' ? 'more' : 'last'
         },
-        wait: () => wake.wait(until, FOLLOW_MS),
+        wait: async () => {
+          await wake.wait(until, FOLLOW_MS)
+        },
       })
     } catch (error) {
       throw asUnavailable(error)

@@ -1,7 +1,7 @@
 import { Unavailable } from '../../../src/core/errors.ts'
 import { isDown } from './sight.ts'
 import type { NodeView, TaskView } from './views.ts'
-import { Wake } from './wake.ts'
+import { Wake } from '../wake.ts'
 
 const LOOK_MS = 100
 /** The swarm makes the task of a service up to so long after the service. */

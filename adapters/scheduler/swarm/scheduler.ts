@@ -17,7 +17,7 @@ import type { SpecFacts } from './spec-facts.ts'
 import type { TaskChange, TaskChanges } from './task-changes.ts'
 import { isOver } from './task-exit.ts'
 import type { ServiceView, TaskView } from './views.ts'
-import { Wake } from './wake.ts'
+import { Wake } from '../wake.ts'
 
 /** A follower of a unit that does not run yet looks again after so long. */
 const LOOK_AGAIN_MS = 500

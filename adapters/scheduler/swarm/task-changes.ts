@@ -2,7 +2,7 @@ import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
 import type { EngineApi } from './engine-api.ts'
 import { TaskPolls } from './task-polls.ts'
 import type { TaskView } from './views.ts'
-import { Wake } from './wake.ts'
+import { Wake } from '../wake.ts'
 
 export interface TaskChange {
   readonly tasks: readonly TaskView[]

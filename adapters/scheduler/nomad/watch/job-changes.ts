@@ -1,6 +1,6 @@
 import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
 import type { EventView } from '../views.ts'
-import { Wake } from '../wake.ts'
+import { Wake } from '../../wake.ts'
 import type { JobStates } from './job-states.ts'
 
 /**

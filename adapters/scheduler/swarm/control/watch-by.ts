@@ -1,7 +1,7 @@
 import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
 import type { Logger } from '../../../../src/ports/logger.ts'
 import type { TaskChange, TaskChanges } from '../task-changes.ts'
-import { Wake } from '../wake.ts'
+import { Wake } from '../../wake.ts'
 
 const RETRY_MS = 15_000
 
