@@ -16,6 +16,8 @@ export interface ImagePolicy {
 }
 
 const REGISTRY_MS = 2_000
+/** A registry's 401 to whom nothing is known to tell it: the engine says it with 500. */
+const NO_CREDENTIALS = 'no basic auth credentials'
 /** A registry that could not say a digest is left alone for so long. */
 const SILENT_FOR_MS = 60_000
 const MOST_KNOWN = 10_000
@@ -90,7 +92,7 @@ export class Images {
     }
     const why = `the registry tells no digest of ${image}: ${messageIn(answer.body)}`
     if (requireDigest) {
-      throw isRefusal(answer.status)
+      throw isRefusal(answer.status) || why.endsWith(NO_CREDENTIALS)
         ? new Rejected('image-unavailable', why)
         : new Unavailable('no-digest', why)
     }

@@ -117,6 +117,9 @@ describe('the images of attempts', () => {
     const from = images({ requireDigest: true })
     said = { status: 404, body: { message: 'manifest unknown' } }
     await assert.rejects(resolved(from, 'r.example/a:1'), refusedWith('image-unavailable'))
+    const head = 'Head "http://r.example/v2/a/manifests/1"'
+    said = { status: 500, body: { message: `${head}: no basic auth credentials` } }
+    await assert.rejects(resolved(from, 'r.example/a:1'), refusedWith('image-unavailable'))
     for (const status of [500, 429]) {
       said = { status, body: { message: 'not now' } }
       await assert.rejects(resolved(from, 'r.example/a:1'), Unavailable)
