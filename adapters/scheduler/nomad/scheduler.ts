@@ -100,11 +100,14 @@ export class NomadScheduler implements SchedulerAdapter {
   }
 
   async watch(signal: AbortSignal): Promise<AsyncIterable<Observation>> {
+    const until = this.#until(signal)
     const left = new AbortController()
-    const until = AbortSignal.any([this.#until(signal), left.signal])
     // Before anything is heard: indexes of another history mean nothing any more.
     this.#states.clear()
-    const events = await subscribe(this.#api, { signal: until, mentions: `"${UNIT_PREFIX}` })
+    const events = await subscribe(this.#api, {
+      signal: AbortSignal.any([until, left.signal]),
+      mentions: `"${UNIT_PREFIX}`,
+    })
     const changes = changedJobs(events, this.#states, () => {
       left.abort()
     })

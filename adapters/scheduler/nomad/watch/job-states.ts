@@ -105,10 +105,9 @@ export class JobStates {
 
   #takeJob(job: JobView, deleted: boolean): string | undefined {
     const known = this.#heard(job.ID)
-    const again = known.deleted === deleted && !isNewer(job, known.job)
-    if (again || (known.job !== undefined && job.ModifyIndex < known.job.ModifyIndex)) {
-      return undefined
-    }
+    // What was purged comes as it was last.
+    const isNews = deleted ? !known.deleted && !isNewer(known.job, job) : isNewer(job, known.job)
+    if (!isNews) return undefined
     known.job = job
     known.deleted = deleted
     return job.ID
@@ -150,13 +149,15 @@ function takeOne<T extends AllocationView | EvaluationView>(
   return one.JobID
 }
 
-/** A job that lives long has had hundreds that say nothing of it. */
+/**
+ * A job that lives long has had hundreds that say nothing of it. One that did is kept as it went on, so
+ * that an older state of it is known as that.
+ */
 function takeEvaluation(
   into: Map<string, EvaluationView>,
   one: EvaluationView,
 ): string | undefined {
-  if (isTelling(one)) return takeOne(into, one)
-  return isNewer(one, into.get(one.ID)) && into.delete(one.ID) ? one.JobID : undefined
+  return isTelling(one) || into.has(one.ID) ? takeOne(into, one) : undefined
 }
 
 /** What was done by hand, to an allocation or to the job, shows in its evaluation alone. */

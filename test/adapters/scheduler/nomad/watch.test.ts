@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { metaOf } from '../../../../adapters/scheduler/nomad/identity.ts'
+import { unitOfJob } from '../../../../adapters/scheduler/nomad/sight.ts'
+import type { FrameView, JobState } from '../../../../adapters/scheduler/nomad/views.ts'
+import { Unavailable } from '../../../../src/core/errors.ts'
+import type { Observation } from '../../../../src/core/unit.ts'
+import { unitNamed } from '../../../contract/scheduler-adapter.ts'
+import { type NomadReplay, nomadReplay, type ReplayStream } from '../../../support/nomad-replay.ts'
+import { until } from '../../../support/store.ts'
+import { openedOn, type OpenedScheduler } from './opened.ts'
+import { recording, recordingNames, streamedStates, type Recording } from './recordings.ts'
+
+const NAMED = unitNamed('lh-recorded')
+/** Its id has characters of two, three and four bytes. */
+const UNIT = { ...NAMED, identity: { ...NAMED.identity, taskId: 'encode/ä€😀' } }
+
+/** The recorded job, as if it were this installation's. */
+function ours(name: string): Recording {
+  const text = JSON.stringify(recording(name))
+  const meta = JSON.stringify(metaOf(UNIT))
+  return JSON.parse(text.replaceAll('{"longhaul.attempt":"1"}', meta)) as Recording
+}
+
+const RECORDED = recordingNames()
+  .map((name) => ({ name, recorded: ours(name) }))
+  .filter(({ recorded }) => streamedStates(recorded).length > 0)
+
+/** What each state comes to; the time of looking does not matter but to what has none of its own. */
+function observed(states: readonly JobState[]): readonly Observation[] {
+  return states.flatMap((state) => unitOfJob(state, new Map(), new Date())?.observation ?? [])
+}
+
+/** Of one line, the places after which it is cut. */
+const CUTS: Readonly<Record<string, (line: Buffer) => readonly number[]>> = {
+  'in no place': () => [],
+  'in every line': (line) => [Math.floor(line.length / 2)],
+  'within every character of several bytes': (line) =>
+    [...line.keys()].filter((i) => ((line[i] ?? 0) & 0xc0) === 0x80),
+  'between the JSON and its newline': (line) => [line.length - 1],
+}
+
+function linesOf(frames: readonly FrameView[]): readonly Buffer[] {
+  return frames.map((frame) => Buffer.from(`${JSON.stringify(frame)}\n`))
+}
+
+async function play(
+  stream: ReplayStream,
+  lines: readonly Buffer[],
+  cutsOf: (line: Buffer) => readonly number[] = () => [],
+): Promise<void> {
+  for (const line of lines) {
+    let from = 0
+    for (const to of [...cutsOf(line), line.length]) {
+      await stream.write(line.subarray(from, to))
+      from = to
+    }
+  }
+}
+
+describe('a watch of Nomad', () => {
+  let replay: NomadReplay
+  let opened: OpenedScheduler
+  beforeEach(async () => {
+    replay = await nomadReplay()
+    opened = openedOn(replay.address)
+  })
+  afterEach(async () => {
+    await opened[Symbol.asyncDispose]()
+    await replay[Symbol.asyncDispose]()
+  })
+
+  /** A subscription, and what it has told so far. */
+  async function watching(framing: 'chunked' | 'until-close' = 'until-close') {
+    replay.streams('/v1/event/stream', framing)
+    const subscribing = opened.scheduler.watch(new AbortController().signal)
+    const stream = await replay.stream()
+    await stream.write('{}\n')
+    const told: Observation[] = []
+    const watch = await subscribing
+    const over = (async () => {
+      for await (const one of watch) told.push(one)
+    })()
+    over.catch(() => undefined)
+    return { stream, told, over }
+  }
+
+  for (const { name, recorded } of RECORDED) {
+    const expected = observed(streamedStates(recorded))
+
+    it(`tells ${name} as it was recorded, wherever the stream is cut`, async () => {
+      for (const [where, cutsOf] of Object.entries(CUTS)) {
+        for (const framing of ['chunked', 'until-close'] as const) {
+          await using again = await nomadReplay()
+          await using scheduler = openedOn(again.address)
+          replay = again
+          opened = scheduler
+          const { stream, told, over } = await watching(framing)
+          await play(stream, linesOf(recorded.stream), cutsOf)
+          stream.end()
+          await assert.rejects(over, Unavailable)
+          assertSubsequence(told, expected, `${where}, ${framing}`)
+          assert.deepEqual(told.at(-1), expected.at(-1), `${where}, ${framing}`)
+        }
+      }
+    })
+
+    it(`tells ${name} the same when frames come again, and when all come from the beginning`, async () => {
+      const { stream, told, over } = await watching()
+      const lines = linesOf(recorded.stream)
+      await play(
+        stream,
+        lines.flatMap((line) => [line, line]),
+      )
+      await until(() => sameAs(told.at(-1), expected.at(-1)), 'the end is told')
+      const before = told.length
+      await play(stream, lines)
+      stream.end()
+      await assert.rejects(over, Unavailable)
+      assertSubsequence(told.slice(0, before), expected, 'twice each')
+      assert.deepEqual(told.slice(before), [], 'from the beginning')
+    })
+  }
+})
+
+function sameAs(one: unknown, other: unknown): boolean {
+  try {
+    assert.deepEqual(one, other)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** States may be passed over when the next one is there already; none is made up, none comes back. */
+function assertSubsequence(
+  told: readonly Observation[],
+  expected: readonly Observation[],
+  what: string,
+): void {
+  let from = 0
+  for (const one of told) {
+    const at = expected.findIndex((other, i) => i >= from && sameAs(one, other))
+    assert.ok(at >= 0, `${what}: ${JSON.stringify(one)} is not, or not any more, a recorded state`)
+    from = at
+  }
+}
