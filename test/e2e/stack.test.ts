@@ -8,6 +8,7 @@ import { cannotBuild } from '../support/image-builder.ts'
 import { requireOrSkip } from '../support/services.ts'
 import { LIMIT_MS, StackSwarm, commandsOf, words } from '../support/stack.ts'
 import { until } from '../support/store.ts'
+import { untilNode } from '../support/swarm-nodes.ts'
 
 const DAEMON = 'longhaul_daemon'
 const PAGE = 'docs/deployment.md'
@@ -27,7 +28,7 @@ await broker.close()
 `
 
 describe('docker-stack.yml', function () {
-  this.timeout(3 * LIMIT_MS)
+  this.timeout(2 * LIMIT_MS)
   let swarm: StackSwarm
   let folder: string
   const opened = new AsyncDisposableStack()
@@ -46,7 +47,7 @@ describe('docker-stack.yml', function () {
     await opened.disposeAsync()
   })
 
-  const docker = (...args: readonly string[]) => swarm.dockerd.docker(...args)
+  const docker = (...args: readonly string[]) => swarm.manager.docker(...args)
 
   /** Both of its streams. */
   const logOf = (container: string) => swarm.shell(`docker logs ${container} 2>&1`)
@@ -166,9 +167,11 @@ describe('docker-stack.yml', function () {
     assert.ok((await stat(join(folder, 'longhaul.dump'))).size > 10_000)
   })
 
-  it('finishes a task although the daemon, the broker and the database are killed meanwhile', async () => {
+  it('finishes a task although the daemon, the broker, the database and its node are killed meanwhile', async () => {
     await send({ $name: 'hello/say-hello', $version: 1, helloId: 'kill', who: 'bus', seconds: 20 })
     await inState('hello/kill', 'running')
+    assert.equal((await task('hello/kill')).attempts[0]?.node, swarm.worker.name)
+    await swarm.worker.engine.powerOff()
     const leader = await swarm.leader(DAEMON)
     await docker('kill', '--signal', 'KILL', leader)
     await docker('kill', '--signal', 'KILL', await swarm.container('longhaul_rabbitmq'))
@@ -182,9 +185,14 @@ describe('docker-stack.yml', function () {
     await inState('hello/kill', 'succeeded')
     const { attempts } = await task('hello/kill')
     assert.deepEqual(
-      attempts.map(({ number, exit }) => [number, exit?.reason]),
-      [[1, 'completed']],
+      attempts.map(({ number, exit, node }) => [number, exit?.reason, node]),
+      [
+        [1, 'node-lost', swarm.worker.name],
+        [2, 'completed', swarm.manager.name],
+      ],
     )
+    await swarm.worker.engine.start()
+    await untilNode(swarm.manager, swarm.worker.name, '{{.Status.State}}', 'ready')
     // And it takes commands from the bus again.
     await send({ $name: 'hello/say-hello', $version: 1, helloId: 'after', who: 'b', seconds: 0 })
     await inState('hello/after', 'succeeded')
@@ -219,7 +227,14 @@ describe('docker-stack.yml', function () {
     assert.equal((await task('hello/roll')).attempts.length, 1)
   })
 
-  it('has the example’s clip encoded in a container although the leading daemon is killed, and its application is told', async () => {
+  it('has the example’s clip encoded in a container although the leading daemon and its node are killed, and its application is told', async () => {
+    // The folder of the clips is on both nodes, as a volume that is shared would be.
+    const label = ['node', 'update', '--label-add', 'longhaul.data=true']
+    await docker(...label, swarm.worker.name)
+    const volume = await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', 'video-media')
+    const shared = ['--opt=type=none', '--opt=o=bind', `--opt=device=${volume}`]
+    await swarm.worker.docker('volume', 'create', ...shared, 'video-media')
+
     const said = async () => logOf(await swarm.container('longhaul_application'))
     const says = (words: RegExp) =>
       until(async () => words.test(await said()), `it says ${words.source}`, LIMIT_MS)
@@ -227,8 +242,10 @@ describe('docker-stack.yml', function () {
     const [, upload] = await commandsOf(EXAMPLE, 'On a swarm')
     await swarm.shell(upload!)
     await inState('encode-video/clip', 'running')
+    assert.equal((await task('encode-video/clip')).attempts[0]?.node, swarm.worker.name)
     await docker('kill', '--signal', 'KILL', await swarm.leader(DAEMON))
-    await says(/^clip +ENCODED as clip\.webm, at the first attempt$/m)
+    await swarm.worker.engine.powerOff()
+    await says(/^clip +ENCODED as clip\.webm, at attempt 2$/m)
     const probe = ['ffprobe', '-v', 'error', '-show_entries', 'format=format_name,duration']
     const application = await swarm.container('longhaul_application')
     const shown = await docker('exec', application, ...probe, '/srv/media/clip.webm')

@@ -2,46 +2,55 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Dockerd, openDockerd } from './dockerd.ts'
 import { type ImageBuilder, openImageBuilder } from './image-builder.ts'
 import { until } from './store.ts'
+import { type SwarmNode, SwarmNodes } from './swarm-nodes.ts'
 
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '../..')
 
 /** How long a test waits for what a stack does; never the thing tested. */
-export const LIMIT_MS = 120_000
+export const LIMIT_MS = 240_000
 
-/** A swarm of one node, with everything in it that the stacks of this checkout run. */
+/**
+ * A swarm of a manager, with everything on it that the stacks of this checkout run, and of a worker,
+ * with what their tasks run.
+ */
 export class StackSwarm implements AsyncDisposable {
-  readonly dockerd: Dockerd
+  readonly manager: SwarmNode
+  readonly worker: SwarmNode
+  readonly #nodes: SwarmNodes
   readonly #env: NodeJS.ProcessEnv
 
-  private constructor(dockerd: Dockerd, env: NodeJS.ProcessEnv) {
-    this.dockerd = dockerd
+  private constructor(nodes: SwarmNodes, env: NodeJS.ProcessEnv) {
+    this.#nodes = nodes
+    this.manager = nodes.node('m1')
+    this.worker = nodes.node('w1')
     this.#env = env
   }
 
   static async open(): Promise<StackSwarm> {
-    const dockerd = await openDockerd()
+    const nodes = await SwarmNodes.open({ managers: 1, workers: 1, heartbeat: '1s' })
+    const { engine } = nodes.node('m1')
     try {
       await using builder = await openImageBuilder()
       const rabbitmq = await builder.base('rabbitmq')
       const postgres = await builder.base('postgres')
       const node = await builder.base('node')
       const images = [await buildLonghaul(builder, node), ...(await buildVideo(builder, node))]
-      await builder.load(dockerd.socket, rabbitmq, postgres, ...images)
-      return new StackSwarm(dockerd, {
+      await builder.load(engine.socket, rabbitmq, postgres, ...images)
+      await builder.load(nodes.node('w1').engine.socket, ...images)
+      return new StackSwarm(nodes, {
         PATH: process.env['PATH'],
-        DOCKER_HOST: `unix://${dockerd.socket}`,
+        DOCKER_HOST: `unix://${engine.socket}`,
         // What is elsewhere for a dockerd of a test's own.
-        LONGHAUL_DOCKER_SOCKET: dockerd.socket,
-        LONGHAUL_SWARM_FOLDER: join(dockerd.execRoot, 'swarm'),
+        LONGHAUL_DOCKER_SOCKET: engine.socket,
+        LONGHAUL_SWARM_FOLDER: join(engine.execRoot, 'swarm'),
         RABBITMQ_IMAGE: rabbitmq,
         POSTGRES_IMAGE: postgres,
       })
     } catch (error) {
-      await dockerd[Symbol.asyncDispose]()
+      await nodes[Symbol.asyncDispose]()
       throw error
     }
   }
@@ -56,7 +65,7 @@ export class StackSwarm implements AsyncDisposable {
   /** The containers of a service that run. */
   async containers(service: string): Promise<readonly string[]> {
     const filter = `label=com.docker.swarm.service.name=${service}`
-    return words(await this.dockerd.docker('ps', '-q', '--filter', filter))
+    return words(await this.manager.docker('ps', '-q', '--filter', filter))
   }
 
   async container(service: string): Promise<string> {
@@ -70,14 +79,14 @@ export class StackSwarm implements AsyncDisposable {
     await until(
       async () => {
         const format = ['--filter', `name=${stack}_`, '--format', '{{.Replicas}}']
-        const replicas = words(await this.dockerd.docker('service', 'ls', ...format))
+        const replicas = words(await this.manager.docker('service', 'ls', ...format))
         return replicas.length > 0 && replicas.every((one) => /^(\d+)\/\1$/.test(one))
       },
       `${stack} is ready`,
       LIMIT_MS,
     ).catch(async (error: unknown) => {
       const format = '{{.Name}} {{.CurrentState}} {{.Error}}'
-      const tasks = await this.dockerd.docker(
+      const tasks = await this.manager.docker(
         'stack',
         'ps',
         stack,
@@ -91,7 +100,7 @@ export class StackSwarm implements AsyncDisposable {
 
   /** The command line in a container of the daemon's. */
   async longhaul(service: string, ...args: readonly string[]): Promise<string> {
-    return this.dockerd.docker('exec', await this.container(service), 'longhaul', ...args)
+    return this.manager.docker('exec', await this.container(service), 'longhaul', ...args)
   }
 
   /** The container that leads, once one does. */
@@ -104,7 +113,7 @@ export class StackSwarm implements AsyncDisposable {
     await until(
       async () => {
         for (const container of await this.containers(service)) {
-          const leads = this.dockerd.docker('exec', container, 'node', '-e', script)
+          const leads = this.manager.docker('exec', container, 'node', '-e', script)
           if (
             await leads.then(
               () => true,
@@ -122,7 +131,7 @@ export class StackSwarm implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.dockerd[Symbol.asyncDispose]()
+    await this.#nodes[Symbol.asyncDispose]()
   }
 }
 
