@@ -1,11 +1,11 @@
 import { ConfigError, Rejected } from '../core/errors.ts'
 
-/** An address may come from the environment, where no schema has looked at it: `ConfigError`. */
+/** Address and namespace may come from the environment, where no schema has looked at them: `ConfigError`. */
 export function addressed<T>(file: string, open: () => T): T {
   try {
     return open()
   } catch (error) {
     if (!(error instanceof Rejected)) throw error
-    throw new ConfigError([{ file, message: `scheduler.address or NOMAD_ADDR: ${error.message}` }])
+    throw new ConfigError([{ file, message: `scheduler: ${error.message}` }])
   }
 }

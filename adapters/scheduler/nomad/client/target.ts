@@ -42,7 +42,7 @@ const DEFAULT_ADDRESS = 'http://127.0.0.1:4646'
 
 /**
  * The settings, completed by the variables that Nomad's own client reads (api/api.go, DefaultConfig).
- * `Rejected` for an address that cannot be one.
+ * `Rejected` for an address or a namespace that cannot be one.
  */
 export function targetOf(settings: NomadSettings, env: NodeJS.ProcessEnv): NomadTarget {
   const of = (name: string): string | undefined => (env[name] === '' ? undefined : env[name])
@@ -64,7 +64,7 @@ export function targetOf(settings: NomadSettings, env: NodeJS.ProcessEnv): Nomad
   return {
     ...place,
     ...(region !== undefined && { region }),
-    namespace: settings.namespace ?? of('NOMAD_NAMESPACE') ?? 'default',
+    namespace: namespaceOf(settings.namespace ?? of('NOMAD_NAMESPACE') ?? 'default'),
     ...(token !== undefined && { token }),
     ...(auth !== undefined && { basicAuth: auth.includes(':') ? auth : `${auth}:` }),
     tls: {
@@ -72,6 +72,12 @@ export function targetOf(settings: NomadSettings, env: NodeJS.ProcessEnv): Nomad
       verify: !isTrue(of('NOMAD_SKIP_VERIFY')),
     },
   }
+}
+
+/** `*` is a question that may be asked, and no place for a job. */
+function namespaceOf(name: string): string {
+  if (name !== '*') return name
+  throw new Rejected('nomad-namespace', 'Nomad: it takes one namespace, not `*`')
 }
 
 function tokenOf(file: string | undefined, value: string | undefined): NomadTarget['token'] {
