@@ -108,6 +108,7 @@ function streamOf(
 ): ReplayStream {
   const socket = response.socket!
   const out = framing === 'chunked' ? response : socket
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   if (framing === 'chunked') {
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders()
   } else {
@@ -117,7 +118,9 @@ function streamOf(
   return {
     url,
     async write(bytes) {
-      await new Promise((resolve) => out.write(bytes, resolve))
+      if (socket.destroyed) return
+      // Of a connection that is closed nobody says that the bytes have left.
+      await Promise.race([new Promise((resolve) => out.write(bytes, resolve)), closed])
       await turn()
     },
     end() {
