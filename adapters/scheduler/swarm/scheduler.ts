@@ -12,6 +12,7 @@ import { followOf, outputOf, tailOf } from './logs.ts'
 import { Nodes } from './nodes.ts'
 import { type SeenUnit, byUnit, unitOfTasks, unitsOf } from './observe.ts'
 import { removeService } from './remove.ts'
+import { isDown } from './sight.ts'
 import { serviceSpecOf } from './spec/service-spec.ts'
 import type { SpecFacts } from './spec-facts.ts'
 import type { TaskChange, TaskChanges } from './task-changes.ts'
@@ -185,13 +186,15 @@ export class SwarmScheduler implements SchedulerAdapter {
     }
   }
 
-  /** A task that must end without having been told by us, or that is on a node unknown so far. */
+  /**
+   * A task that must end without having been told by us, or whose node is unknown so far, or was down and
+   * may be back: whoever lists tasks is not told that a node is.
+   */
   #isStrayed(task: TaskView): boolean {
-    const node = task.NodeID ?? ''
-    return (
-      (!isOver(task) && task.DesiredState !== 'running') ||
-      (node !== '' && !this.#nodes.known.has(node))
-    )
+    if (!isOver(task) && task.DesiredState !== 'running') return true
+    const { NodeID = '' } = task
+    const node = this.#nodes.known.get(NodeID)
+    return NodeID !== '' && (node === undefined || isDown(node))
   }
 
   /** A name that is taken is this very attempt's, or nobody's business. */

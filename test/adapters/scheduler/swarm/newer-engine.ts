@@ -20,6 +20,8 @@ export interface NewerEngine extends FakeEngine {
   /** The body of each service that was made. */
   readonly created: readonly JsonObject[]
   tell(service: string, told: Told): void
+  /** The state of its node is another from now on. */
+  tellNode(state: string): void
   output(service: string, text: string): void
 }
 
@@ -33,6 +35,7 @@ export async function newerEngine(
 ): Promise<NewerEngine> {
   const services = new Map<string, Made>()
   const created: JsonObject[] = []
+  let node = NODE_OBJECT
   const events = new Set<ServerResponse>()
   const happened = (): void => {
     for (const one of events) one.write('{"Type":"service","Action":"update"}\n')
@@ -64,7 +67,7 @@ export async function newerEngine(
       case 'info':
         return INFO
       case 'nodes':
-        return [NODE_OBJECT]
+        return [node]
       case 'secrets':
       case 'configs':
         return [{ ID: `id-of-${kind}`, Spec: { Name: 'granted' } }]
@@ -119,6 +122,10 @@ export async function newerEngine(
     created,
     tell(name: string, told: Told): void {
       services.get(name)?.tell(told)
+      happened()
+    },
+    tellNode(state: string): void {
+      node = { ...node, Status: { State: state } }
       happened()
     },
     output(name: string, text: string): void {
