@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { examineNomad } from '../../../../adapters/scheduler/nomad/check-open.ts'
+import { Rejected } from '../../../../src/core/errors.ts'
+import type { CheckResult } from '../../../../src/ports/scheduler-adapter.ts'
+import type { SchedulerExamination } from '../../../../src/ports/scheduler-examination.ts'
+import { type NomadReplay, nomadReplay, type ReplayAnswer } from '../../../support/nomad-replay.ts'
+import { openedOn } from './opened.ts'
+
+const never = new AbortController().signal
+const DENIED: ReplayAnswer = { status: 403, body: 'Permission denied' }
+const works = { Detected: true, Healthy: true }
+const READY = {
+  ID: 'n1',
+  Status: 'ready',
+  SchedulingEligibility: 'eligible',
+  Drivers: { docker: works, raw_exec: works, java: { Detected: false, Healthy: false } },
+}
+
+const release = (Version: string, VersionMetadata = ''): ReplayAnswer => ({
+  body: { config: { Region: 'eu', Version: { Version, VersionMetadata } } },
+})
+
+describe('looking at a Nomad', () => {
+  let replay: NomadReplay
+  let examination: SchedulerExamination
+  beforeEach(async () => {
+    replay = await nomadReplay()
+    const settings = { address: replay.address, namespace: 'jobs', tls: {} }
+    examination = examineNomad({ settings, env: {} })
+    replay.on('GET /v1/agent/self', release('1.11.3'))
+    replay.on('GET /v1/status/leader', { body: '"10.0.0.1:4647"' })
+    replay.on('GET /v1/jobs', { body: [] })
+    replay.on('GET /v1/job/longhaul-doctor', { status: 404, body: 'job not found' })
+    replay.on('POST /v1/job/longhaul-doctor/plan', { body: {} })
+    replay.on('GET /v1/nodes', { body: [READY] })
+    replay.on('GET /v1/allocations', { body: [] })
+    replay.on('GET /v1/event/stream', { body: '{}\n' })
+  })
+  afterEach(async () => {
+    await replay[Symbol.asyncDispose]()
+  })
+  const named = async (name: string): Promise<CheckResult> => {
+    const found = (await examination.check(never)).find((result) => result.name === name)
+    assert.ok(found, `nothing is said of ${name}`)
+    return found
+  }
+
+  it('finds nothing to say against one that is well', async () => {
+    const results = await examination.check(never)
+    assert.deepEqual(
+      results.map(({ name, ok, message }) => [name, ok, message]),
+      [
+        ['nomad', true, 'Nomad 1.11.3, region eu, namespace jobs'],
+        ['nomad-leader', true, "the servers' leader is 10.0.0.1:4647"],
+        ['permissions', true, 'every call gets through'],
+        ['events', true, 'the event stream can be subscribed to'],
+        ['nodes', true, '1 of 1 are ready and eligible: docker on 1, raw_exec on 1'],
+      ],
+    )
+  })
+
+  it('registers, changes and removes nothing', async () => {
+    await examination.check(never)
+    const others = replay.asked.filter((one) => !one.startsWith('GET '))
+    assert.deepEqual(others, ['POST /v1/job/longhaul-doctor/plan?namespace=jobs'])
+  })
+
+  for (const [version, metadata, ok, says] of [
+    ['1.5.9', '', false, /older than 1\.6/],
+    ['1.6.5', '', true, /drained node.*#26961/],
+    ['1.8.20', 'ent', false, /not HTTP.*#27582/],
+    ['1.8.21', 'ent', true, /Nomad 1\.8\.21\+ent/],
+    ['1.10.8', 'ent', false, /#27582/],
+    ['1.11.2', '', false, /#27582/],
+    ['2.0.5', '', true, /^Nomad 2\.0\.5, region eu, namespace jobs$/],
+  ] as const)
+    it(`${ok ? 'takes' : 'refuses'} Nomad ${version} ${metadata}, and says what is to be known of it`, async () => {
+      replay.on('GET /v1/agent/self', release(version, metadata))
+      const result = await named('nomad')
+      assert.equal(result.ok, ok)
+      assert.match(result.message, says)
+      assert.equal(result.remedy !== undefined, !ok)
+    })
+
+  it('names every capability that the token lacks', async () => {
+    for (const call of [
+      'GET /v1/agent/self',
+      'GET /v1/jobs',
+      'GET /v1/job/longhaul-doctor',
+      'POST /v1/job/longhaul-doctor/plan',
+      'GET /v1/nodes',
+      'GET /v1/allocations',
+    ]) {
+      replay.on(call, DENIED)
+    }
+    const { ok, message, remedy } = await named('permissions')
+    assert.equal(ok, false)
+    assert.equal(
+      message,
+      'the token may not list-jobs, read-job, submit-job, node:read, agent:read',
+    )
+    assert.match(remedy ?? '', /namespace "jobs" \{ capabilities = \["list-jobs", "read-job"/)
+    assert.match((await named('nodes')).remedy ?? '', /node:read/)
+  })
+
+  it('names the right to read logs, where there is something to try it on', async () => {
+    const one = { ID: 'a1', JobID: 'j', TaskStates: { main: { State: 'dead' } } }
+    replay.on('GET /v1/allocations', { body: [one] })
+    replay.on('GET /v1/client/fs/logs/a1', DENIED)
+    assert.match((await named('permissions')).message, /^the token may not read-logs$/)
+    replay.on('GET /v1/client/fs/logs/a1', { status: 404, body: 'not started' })
+    assert.ok((await named('permissions')).ok)
+  })
+
+  it('says so where there is no such namespace', async () => {
+    // As Nomad 1.6.5 was recorded (test/fixtures/nomad/register-invalid.json).
+    const text = '1 error occurred:\n\t* job "x" is in nonexistent namespace "jobs"\n\n'
+    replay.on('POST /v1/job/longhaul-doctor/plan', { status: 500, body: text })
+    assert.equal((await named('namespace')).remedy, 'nomad namespace apply jobs')
+  })
+
+  it('says so where events are denied without a word', async () => {
+    replay.on('GET /v1/event/stream', { body: '' })
+    const { ok, message } = await named('events')
+    assert.equal(ok, false)
+    assert.match(message, /ended before its first heartbeat/)
+  })
+
+  it('says so where no node could run anything', async () => {
+    const away = { ...READY, Status: 'down' }
+    const drained = { ...READY, ID: 'n2', SchedulingEligibility: 'ineligible' }
+    replay.on('GET /v1/nodes', { body: [away, drained] })
+    const { ok, message } = await named('nodes')
+    assert.deepEqual([ok, message], [false, 'of 2 nodes none is ready and eligible'])
+  })
+
+  it('says so where the servers have no leader, and looks no closer', async () => {
+    replay.on('GET /v1/status/leader', { status: 500, body: 'No cluster leader' })
+    const results = await examination.check(never)
+    assert.deepEqual(
+      results.map(({ name, ok }) => [name, ok]),
+      [
+        ['nomad', true],
+        ['nomad-leader', false],
+      ],
+    )
+  })
+
+  it('says what it can of one that fails within', async () => {
+    replay.on('GET /v1/jobs', { status: 500, body: 'rpc error' })
+    replay.on('GET /v1/nodes', { status: 500, body: 'rpc error' })
+    assert.match((await named('permissions')).message, /500 rpc error/)
+  })
+
+  it('says so where there is none', async () => {
+    await replay[Symbol.asyncDispose]()
+    const results = await examination.check(never)
+    assert.ok(results.every(({ ok, remedy }) => !ok && remedy !== undefined))
+    assert.match(results[0]?.message ?? '', /ECONNREFUSED/)
+    replay = await nomadReplay()
+  })
+
+  it('is as ready as a daemon asks for by the first of it', async () => {
+    await using opened = openedOn(replay.address)
+    const results = await opened.scheduler.check(never)
+    assert.deepEqual(
+      results.map(({ name, ok }) => [name, ok]),
+      [
+        ['nomad', true],
+        ['nomad-leader', true],
+      ],
+    )
+  })
+
+  it('is none at an address that cannot be one', () => {
+    const env = { NOMAD_ADDR: 'nomad:4646' }
+    assert.throws(() => examineNomad({ settings: { tls: {} }, env }), Rejected)
+  })
+})
