@@ -10,7 +10,7 @@ import { unitNamed } from '../../../contract/scheduler-adapter.ts'
 import type { Program, SchedulerHarness } from '../../../contract/scheduler-adapter.ts'
 import { TASK_IMAGE } from '../../../support/task-image.ts'
 
-export const never = new AbortController().signal
+const never = new AbortController().signal
 /** How long a test waits for what a Nomad does; never the thing tested. */
 export const LIMIT_MS = 30_000
 
