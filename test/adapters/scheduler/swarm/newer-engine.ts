@@ -7,7 +7,7 @@ const DIGEST = `sha256:${'a'.repeat(64)}`
 const NODE = 'n1'
 
 /** What a task is told to be: its state, and what stands beside it. */
-export interface Told {
+interface Told {
   readonly State: string
   readonly DesiredState?: string
   readonly Message?: string
