@@ -169,9 +169,13 @@ function whenAbsent(
   return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: lost(attempt) }
 }
 
-/** The first word of how it ended that is more than that it is lost. */
-function isLate({ exit, lateExit }: Attempt, { reason }: ObservedExit): boolean {
-  return exit !== undefined && isLoss(exit.reason) && lateExit === undefined && !isLoss(reason)
+/**
+ * The first word of how it ended that is more than that it is lost. That it was removed is none where no
+ * code stands beside it: the fencing did that, and whoever lists may have missed how it had ended.
+ */
+function isLate({ exit, lateExit }: Attempt, { reason, code }: ObservedExit): boolean {
+  if (exit === undefined || !isLoss(exit.reason) || lateExit !== undefined) return false
+  return !isLoss(reason) && (reason !== 'removed' || code !== undefined)
 }
 
 function isLoss(reason: ExitReason): boolean {

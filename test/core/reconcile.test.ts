@@ -327,6 +327,14 @@ describe('reconcile, by state and sighting', () => {
     assert.equal(decidedAt(NOW, TYPE, exited({ reason: 'lost' }), orphaned), 'none')
   })
 
+  it('writes down no end of what is lost that was only removed: by the fencing, and nobody saw it', () => {
+    const exit: ObservedExit = { reason: 'removed', message: 'its service was removed' }
+    const removed = (observed: ObservedExit) =>
+      decidedAt(NOW, TYPE, lost, sighting({ phase: 'exited', exit: observed, stopped: true }))
+    assert.equal(removed(exit), 'none')
+    assert.equal(removed({ ...exit, code: 143, signal: 'SIGTERM' }), 'late: removed')
+  })
+
   it('decides nothing by what is heard late', () => {
     assert.deepEqual({ ...heardOf.task, revision: 0 }, { ...lost.task, revision: 0 })
     assert.deepEqual(latest(heardOf).exit, latest(lost).exit)
