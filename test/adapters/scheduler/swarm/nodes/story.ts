@@ -9,7 +9,7 @@ import { TASK_IMAGE } from '../../../../support/task-image.ts'
 
 /** How long a test waits for what a swarm does; never the thing tested. */
 export const LIMIT_MS = 90_000
-export const AFTER = '4s'
+const AFTER = '4s'
 
 /**
  * Writes down that it runs, says so again and again, ends with the code that it is given in the file
