@@ -93,7 +93,8 @@ export function createUnitCalls(deps: {
     )
   }
 
-  async function startUnit({ task }: TaskRecord, attempt: Attempt): Promise<void> {
+  async function startUnit(started: TaskRecord, attempt: Attempt): Promise<void> {
+    const { task } = started
     try {
       const type = await definitions.type(task.definition)
       const unitWith = (image?: string) =>
@@ -109,9 +110,12 @@ export function createUnitCalls(deps: {
     } catch (error) {
       if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
       const exit: ObservedExit = { reason: reasonOfRefusal(error.code), message: error.message }
+      // An earlier call, of which nothing was heard, may have come through before this was refused.
+      if (error.code !== 'identity') return fence(started, attempt, exit)
+      // Under its name is what is not its own, and no call of ours may touch.
       return record(task.id, attempt.number, (current, latest, policy) =>
         latest.exit === undefined
-          ? attempts.exitRecorded(current, latest, policy, exit, clock.now())
+          ? attempts.exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
           : undefined,
       )
     }

@@ -105,6 +105,22 @@ describe('asking the scheduler', () => {
     })
   })
 
+  it('ends no attempt as refused while what an earlier call made may still run', async () => {
+    const kept = loadedType('work', { keep: { failed_unit: '1h' } }, { image: 'work:1' })
+    await using other = await Simulation.open(fixedTypes(kept))
+    const { scheduler } = other
+    scheduler.program = () => ({ startsAfterMs: 20_000 })
+    scheduler.fault = ({ method }) => (method === 'start' ? 'after' : undefined)
+    await other.accept('work', '1')
+    await other.advance(100)
+    assert.equal(scheduler.taken.length, 1, 'it was taken, and nobody knows')
+    scheduler.start = () => Promise.reject(new Rejected('image-not-allowed', 'no more'))
+    for (let i = 0; i < 60; i += 1) await other.advance(1_000)
+    const { attempts } = await found(other.store, 'work/1')
+    assert.equal(attempts[0]?.exit?.reason, 'rejected')
+    assert.equal(scheduler.starts(attempts[0].unit), 0)
+  })
+
   describe('an attempt that is given up before it runs', () => {
     const waits = (waitsFor: FakeProgram['waitsFor']): FakeProgram =>
       waitsFor === undefined ? { startsAfterMs: 3_600_000 } : { startsAfterMs: 3_600_000, waitsFor }
