@@ -28,7 +28,7 @@ export function sightOf(task: TaskView, node: NodeView | undefined, now: Date): 
   }
 }
 
-/** Down, or its agent has taken leave; `unknown` stands for a moment after every change of the leader. */
+/** Down, or without a manager that it talks to (swarmkit dispatcher.go, `disconnectNode`); `unknown` stands for a moment after every change of the leader. */
 export function isDown(node: NodeView | undefined): boolean {
   const state = node?.Status?.State
   return state === 'down' || state === 'disconnected'
