@@ -31,10 +31,14 @@ export class TaskPolls {
   async changed(signal: AbortSignal): Promise<readonly TaskView[]> {
     const running = await this.#list(['running'], signal)
     const listed = new Set(running.map(({ ID }) => ID))
-    const gone = [...this.#seen].flatMap(([id, { live }]) =>
+    const away = [...this.#seen].flatMap(([id, { live }]) =>
       live === undefined || listed.has(id) ? [] : [live],
     )
-    const sweep = gone.length > MOST_SINGLY || performance.now() >= this.#sweepAt
+    // What was to end before, and has not, stays so for as long as its node is down: that is no news.
+    const news = away.filter(({ DesiredState }) => DesiredState === 'running')
+    const ending = away.filter(({ DesiredState }) => DesiredState !== 'running')
+    const sweep = news.length > MOST_SINGLY || performance.now() >= this.#sweepAt
+    const gone = sweep ? away : [...news, ...ending.slice(0, MOST_SINGLY - news.length)]
     const others = sweep ? await this.#sweep(signal) : await this.#each(gone, signal)
     const before = this.#seen
     const seen = new Map(sweep ? [] : before)
