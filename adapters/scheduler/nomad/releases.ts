@@ -34,6 +34,15 @@ export function releaseNotes(version: NomadVersion): readonly ReleaseNote[] {
           },
         ]
       : []),
+    ...(runsEndedTasksAgain(version)
+      ? [
+          {
+            usable: true,
+            message:
+              'whatever has ended is run again when a node goes or is drained (#19729), if no daemon sees the end before: 1.6.10 and 1.7.7 do not do that',
+          },
+        ]
+      : []),
     ...(isAtLeast(version, [1, 11, 0])
       ? []
       : [
@@ -45,3 +54,14 @@ export function releaseNotes(version: NomadVersion): readonly ReleaseNote[] {
         ]),
   ]
 }
+
+/**
+ * Since #18701 and until #20181: an allocation that is over does not count any more where the job bears
+ * disconnected clients, so that each evaluation places it anew (scheduler/reconcile_util.go).
+ */
+function runsEndedTasksAgain(version: NomadVersion): boolean {
+  const within = (from: Release, to: Release) => isAtLeast(version, from) && !isAtLeast(version, to)
+  return within([1, 6, 3], [1, 6, 10]) || within([1, 7, 0], [1, 7, 7])
+}
+
+type Release = readonly [major: number, minor: number, patch: number]

@@ -196,9 +196,10 @@ export class NomadScheduler implements SchedulerAdapter {
    * and a client that was restarted may run its task again. Neither is the attempt: the job is deregistered
    * at once, and what is told of the unit says that it lives until it no longer may.
    */
-  #endAtOnce({ observation: { unit, identity }, deregister: why }: SeenUnit): void {
+  #endAtOnce({ observation: { unit, identity, phase }, deregister: why }: SeenUnit): void {
     if (why === undefined || this.#ended.has(unit) || this.#closed.signal.aborted) return
-    this.#logger.warn('unit.deregistered', { unit, taskId: identity.taskId, why })
+    const level = phase === 'exited' ? 'debug' : 'warn'
+    this.#logger[level]('unit.deregistered', { unit, taskId: identity.taskId, why })
     const limited = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(DEREGISTER_MS)])
     const ending = deregister(this.#api, unit, limited).catch((error: unknown) => {
       // It is seen again in the next list.

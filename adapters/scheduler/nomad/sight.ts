@@ -14,7 +14,7 @@ export interface SeenUnit {
   readonly logTailBytes: number
   /**
    * Why the job must be deregistered at once, where it must: Nomad runs the attempt a second time, or may
-   * do so, whatever the job's policies say.
+   * do so, whatever the job's policies say. Of one that is over this is mere precaution.
    */
   readonly deregister?: string
 }
@@ -136,10 +136,19 @@ function dangerOf(inOrder: readonly AllocationView[], state: JobState): string |
   if (replaced) return 'Nomad has made another allocation of it'
   if (first === undefined) return undefined
   if (!isOver(first)) return ranAgain(first) ? RAN_AGAIN : undefined
-  return mayBePlacedAnew(first, state)
-    ? 'its allocation was taken from it, and Nomad may make another'
-    : undefined
+  if (isDeregistered(state)) return undefined
+  if (mayBePlacedAnew(first, state)) {
+    return 'its allocation was taken from it, and Nomad may make another'
+  }
+  return exitOf(first, state).exit.reason === 'completed' ? undefined : MAY_COME_AGAIN
 }
+
+/**
+ * What has failed is kept for a while, and is placed anew when something becomes of its node
+ * (hashicorp/nomad #4299; of any node in the releases of #19729, where it is seen at once). What has
+ * succeeded is removed as soon as that is recorded.
+ */
+const MAY_COME_AGAIN = 'it has failed, and Nomad may run it again when a node goes'
 
 /** The servers have given it up; what has succeeded is never placed anew (scheduler/util.go). */
 function mayBePlacedAnew(attempt: AllocationView, state: JobState): boolean {

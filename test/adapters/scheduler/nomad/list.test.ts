@@ -194,6 +194,15 @@ describe('the list of Nomad', () => {
     )
   })
 
+  it('has a job deregistered that has failed, which is told all the same', async () => {
+    const job = hold('exit-3')
+    replay.on(`DELETE /v1/job/${job}`, { body: {} })
+    replay.on('GET /v1/client/fs/logs/*', { body: '' })
+    assert.deepEqual(phases(await opened.scheduler.list(never)), [[job, 'exited']])
+    await until(() => asked('DELETE') === 1, 'it is deregistered')
+    assert.ok(!replay.asked.some((one) => one.includes('purge')))
+  })
+
   it('has it tried again where it could not be deregistered', async () => {
     const job = hold('alloc-stop-by-operator', 0)
     replay.on(`DELETE /v1/job/${job}`, { status: 500, body: 'No cluster leader' })

@@ -398,7 +398,16 @@ describe('an attempt that Nomad runs a second time', () => {
     const seen = seenOf(state([over('a9', 0), over('a1', 3)]))
     assert.deepEqual(briefly(seen?.observation), ['exited', 'failed', 3, undefined, false])
     assert.equal(seen?.allocation?.ID, 'a1')
-    assert.equal(seen.deregister, undefined)
+  })
+
+  it('is to be deregistered when it has failed, and left alone when it has succeeded', () => {
+    for (const one of [over('a1', 3), over('a1', 137)]) {
+      const failed = seenOf(state([one]))
+      assert.equal(failed?.observation.phase, 'exited')
+      assert.match(failed.deregister ?? '', /^it has failed, and Nomad may run it again/)
+      assert.equal(seenOf(deregistered(state([one])))?.deregister, undefined)
+    }
+    assert.equal(seenOf(state([over('a1', 0)]))?.deregister, undefined)
   })
 
   it('is unreachable where its first allocation is, unless the second can be reached', () => {

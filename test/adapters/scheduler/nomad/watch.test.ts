@@ -5,9 +5,9 @@ import type { FrameView, JobState } from '../../../../adapters/scheduler/nomad/v
 import { Unavailable } from '../../../../src/core/errors.ts'
 import type { Observation } from '../../../../src/core/unit.ts'
 import { unitNamed } from '../../../contract/scheduler-adapter.ts'
-import { type NomadReplay, nomadReplay, type ReplayStream } from '../../../support/nomad-replay.ts'
+import { nomadReplay, type ReplayStream } from '../../../support/nomad-replay.ts'
 import { until } from '../../../support/store.ts'
-import { openedOn, type OpenedScheduler } from './opened.ts'
+import { openedOn } from './opened.ts'
 import { recording, recordingNames, streamedStates, type Recording } from './recordings.ts'
 
 const NAMED = unitNamed('lh-recorded')
@@ -57,44 +57,33 @@ async function play(
   }
 }
 
+/** A subscription to a Nomad of its own, and what it has told so far. */
+async function watching(framing: 'chunked' | 'until-close' = 'until-close') {
+  const stack = new AsyncDisposableStack()
+  const replay = stack.use(await nomadReplay())
+  const { scheduler } = stack.use(openedOn(replay.address))
+  replay.streams('/v1/event/stream', framing)
+  const subscribing = scheduler.watch(new AbortController().signal)
+  const stream = await replay.stream()
+  await stream.write('{}\n')
+  const told: Observation[] = []
+  const watch = await subscribing
+  const over = (async () => {
+    for await (const one of watch) told.push(one)
+  })()
+  over.catch(() => undefined)
+  return { stream, told, over, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
 describe('a watch of Nomad', () => {
-  let replay: NomadReplay
-  let opened: OpenedScheduler
-  beforeEach(async () => {
-    replay = await nomadReplay()
-    opened = openedOn(replay.address)
-  })
-  afterEach(async () => {
-    await opened[Symbol.asyncDispose]()
-    await replay[Symbol.asyncDispose]()
-  })
-
-  /** A subscription, and what it has told so far. */
-  async function watching(framing: 'chunked' | 'until-close' = 'until-close') {
-    replay.streams('/v1/event/stream', framing)
-    const subscribing = opened.scheduler.watch(new AbortController().signal)
-    const stream = await replay.stream()
-    await stream.write('{}\n')
-    const told: Observation[] = []
-    const watch = await subscribing
-    const over = (async () => {
-      for await (const one of watch) told.push(one)
-    })()
-    over.catch(() => undefined)
-    return { stream, told, over }
-  }
-
   for (const { name, recorded } of RECORDED) {
     const expected = observed(streamedStates(recorded))
 
     it(`tells ${name} as it was recorded, wherever the stream is cut`, async () => {
       for (const [where, cutsOf] of Object.entries(CUTS)) {
         for (const framing of ['chunked', 'until-close'] as const) {
-          await using again = await nomadReplay()
-          await using scheduler = openedOn(again.address)
-          replay = again
-          opened = scheduler
-          const { stream, told, over } = await watching(framing)
+          await using watch = await watching(framing)
+          const { stream, told, over } = watch
           await play(stream, linesOf(recorded.stream), cutsOf)
           stream.end()
           await assert.rejects(over, Unavailable)
@@ -105,7 +94,8 @@ describe('a watch of Nomad', () => {
     })
 
     it(`tells ${name} the same when frames come again, and when all come from the beginning`, async () => {
-      const { stream, told, over } = await watching()
+      await using watch = await watching()
+      const { stream, told, over } = watch
       const lines = linesOf(recorded.stream)
       await play(
         stream,
