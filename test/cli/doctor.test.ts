@@ -102,7 +102,10 @@ describe('what is asked of the scheduler from the command line', function () {
     await daemonFile(join(folder.path, 'no.sock'))
     const { code, stdout } = await cli('check')
     assert.equal(code, 0)
-    assert.match(stdout, /warning {2}whether the swarm has what the task types name could not be asked/)
+    assert.match(
+      stdout,
+      /warning {2}whether the swarm has what the task types name could not be asked/,
+    )
     const said = JSON.parse((await cli('check', '--json')).stdout) as { needs: object }
     assert.equal(Reflect.get(said.needs, 'asked'), false)
   })
