@@ -22,7 +22,7 @@ export async function readStream(
     ['index', String(index)],
     ...topics.map((topic): [string, string] => ['topic', topic]),
   ])
-  const request = get(`${address}/v1/event/stream?${query}`)
+  const request = get(`${address}/v1/event/stream?${query.toString()}`)
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   const frames: ToldFrame[] = []
   const reading = (async () => {

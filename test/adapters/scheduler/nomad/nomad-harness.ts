@@ -1,5 +1,5 @@
-import { nomadApi } from '../../../../adapters/scheduler/nomad/client/nomad-api.ts'
-import { targetOf } from '../../../../adapters/scheduler/nomad/client/target.ts'
+import { type NomadApi, nomadApi } from '../../../../adapters/scheduler/nomad/client/nomad-api.ts'
+import { type NomadSettings, targetOf } from '../../../../adapters/scheduler/nomad/client/target.ts'
 import { openNomadScheduler } from '../../../../adapters/scheduler/nomad/open.ts'
 import type { NomadScheduler } from '../../../../adapters/scheduler/nomad/scheduler.ts'
 import type { AllocationView } from '../../../../adapters/scheduler/nomad/views.ts'
@@ -17,19 +17,25 @@ export const LIMIT_MS = 30_000
 let harnesses = 0
 
 /**
- * The scheduler of an installation of its own on the Nomad that the environment names; disposing removes
- * its units. They run by the driver that `NOMAD_TEST_DRIVER` names, else by docker.
+ * The scheduler of an installation of its own on a Nomad: the one that the environment names, where no
+ * other is given. Disposing removes its units. They run by the driver that `NOMAD_TEST_DRIVER` names, else
+ * by docker.
  */
 export class NomadHarness implements SchedulerHarness {
   readonly adapter: NomadScheduler
   readonly installation: string
   readonly logged: { readonly message: string; readonly fields: unknown }[] = []
-  readonly #api = nomadApi(targetOf({ tls: {} }, process.env))
+  readonly #settings: NomadSettings
+  readonly #driver: string
+  readonly #api: NomadApi
   readonly #opened: NomadScheduler[] = []
   readonly #units: string[] = []
 
-  constructor() {
+  constructor({ address, driver }: { readonly address?: string; readonly driver?: string } = {}) {
     harnesses += 1
+    this.#settings = { ...(address !== undefined && { address }), tls: {} }
+    this.#driver = driver ?? process.env['NOMAD_TEST_DRIVER'] ?? 'docker'
+    this.#api = nomadApi(targetOf(this.#settings, process.env))
     this.installation = `test-${process.pid}-${harnesses}`
     this.adapter = this.#open()
   }
@@ -44,7 +50,7 @@ export class NomadHarness implements SchedulerHarness {
   }
 
   named(name: string, service: Partial<Service> = {}): UnitSpec {
-    const driver = process.env['NOMAD_TEST_DRIVER'] ?? 'docker'
+    const driver = this.#driver
     const limits = { deploy: { resources: { limits: { memory: '32M' } } } }
     const unit = unitNamed(name, {
       image: TASK_IMAGE,
@@ -102,7 +108,7 @@ export class NomadHarness implements SchedulerHarness {
     const log = (message: string, fields: unknown) => void this.logged.push({ message, fields })
     const logger: Logger = { debug: log, info: log, warn: log, error: log }
     const { installation } = this
-    const settings = { tls: {} }
+    const settings = this.#settings
     const adapter = openNomadScheduler({ settings, env: process.env, installation, logger })
     this.#opened.push(adapter)
     return adapter

@@ -26,9 +26,9 @@ export function tellingFrames(
  */
 function isTelling(event: ToldEvent): boolean {
   if (event.Topic === 'Node') return false
-  const reported = reportedIn(event)
-  if (reported === undefined || reported.status !== 'running') return reported?.status !== 'pending'
-  return !['Killing', 'Terminated'].includes(reported.last)
+  const { status, last } = reportedIn(event) ?? {}
+  if (status === 'pending') return false
+  return status !== 'running' || !['Killing', 'Terminated'].includes(last ?? '')
 }
 
 /** What a client's report says of an allocation. */
