@@ -55,7 +55,7 @@ export interface Task {
   readonly Resources: Resources
 }
 
-export interface Resources {
+interface Resources {
   readonly CPU: number
   readonly MemoryMB: number
 }

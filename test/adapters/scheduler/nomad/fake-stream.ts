@@ -8,6 +8,8 @@ import type { ToldFrame } from './likeness.ts'
 export interface ReadStream extends AsyncDisposable {
   /** Heartbeats as well. */
   readonly frames: readonly ToldFrame[]
+  /** Resolves once it has ended or was cut. */
+  readonly ended: Promise<void>
   until(is: (frames: readonly ToldFrame[]) => boolean, what: string): Promise<void>
 }
 
@@ -30,14 +32,15 @@ export async function readStream(
       frames.push(JSON.parse(line.toString()) as ToldFrame)
   })()
   // It ends by being cut, by us or by the fake.
-  reading.catch(() => undefined)
+  const ended = reading.catch(() => undefined)
   await until(() => frames.length > 0, 'the first heartbeat')
   return {
     frames,
+    ended,
     until: (is, what) => until(() => is(frames), what, 20_000),
     async [Symbol.asyncDispose]() {
       request.destroy()
-      await reading.catch(() => undefined)
+      await ended
     },
   }
 }
