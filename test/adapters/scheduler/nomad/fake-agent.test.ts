@@ -58,6 +58,7 @@ function wordIn(name: string): string {
 /** Where no stream may be read. */
 const unheard: ReadStream = {
   frames: [],
+  ended: Promise.resolve(),
   until: () => Promise.resolve(),
   [Symbol.asyncDispose]: () => Promise.resolve(),
 }
