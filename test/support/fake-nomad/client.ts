@@ -82,6 +82,10 @@ export class Client {
     this.#send()
   }
 
+  taskOf(allocation: string): TaskState | undefined {
+    return this.#runners.get(allocation)?.state
+  }
+
   /** Ends a task that a script plays. */
   end(allocation: string, how: ProgramEnd): void {
     this.#runners.get(allocation)?.end(how)

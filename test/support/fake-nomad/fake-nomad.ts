@@ -9,7 +9,7 @@ import { Evaluator } from './evaluator.ts'
 import { Faults } from './faults.ts'
 import { HttpSide } from './http.ts'
 import { NodeLife } from './node-life.ts'
-import type { Allocation, Node } from './objects.ts'
+import type { Allocation, Node, TaskState } from './objects.ts'
 import type { Room } from './placement.ts'
 import type { Script } from './program.ts'
 import { agentRoutes } from './routes/agent.ts'
@@ -156,6 +156,11 @@ export class FakeNomad implements AsyncDisposable {
   /** By somebody else. */
   deregister(job: string, { purge = false } = {}): void {
     this.#cluster.deregister(job, purge)
+  }
+
+  /** How its task stands on its node, whoever knows of it; undefined where it was never there. */
+  taskOn({ ID, NodeID }: Allocation): TaskState | undefined {
+    return this.#client(NodeID).taskOf(ID)
   }
 
   /** Ends what a script plays. */
