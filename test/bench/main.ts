@@ -8,6 +8,9 @@ import { latency } from './latency.ts'
 import { latencyRabbitmq } from './latency-rabbitmq.ts'
 import { memory } from './memory.ts'
 import { million } from './million.ts'
+import { nomadList } from './nomad-list.ts'
+import { nomadTasks } from './nomad-tasks.ts'
+import { nomadWatch } from './nomad-watch.ts'
 import { swarmLatency } from './swarm-latency.ts'
 import { swarmThroughput } from './swarm-throughput.ts'
 import { swarmWatch } from './swarm-watch.ts'
@@ -31,6 +34,9 @@ const ROWS = {
   'swarm-latency': swarmLatency,
   'swarm-throughput': swarmThroughput,
   'swarm-watch': swarmWatch,
+  'nomad-tasks': nomadTasks,
+  'nomad-watch': nomadWatch,
+  'nomad-list': nomadList,
 }
 type RowName = keyof typeof ROWS
 const NAMES = Object.keys(ROWS) as RowName[]
