@@ -78,15 +78,15 @@ function liveDues(
   policy: Policy,
   leadingSince: Date | undefined,
 ): Due[] {
-  const { stop, startCall, confirmedAt, startDueAt, attemptDueAt, unreachableSince } = attempt
+  const { stop, startCall, confirmedAt, startDueAt, attemptDueAt } = attempt
   const found: Due[] = []
-  if (unreachableSince !== undefined) {
-    const { action, afterMs } = policy.onNodeLost
-    const bearMs =
-      stop !== undefined ? STOPPED_UNREACHABLE_MS : action === 'retry' ? afterMs : undefined
-    if (bearMs !== undefined) {
-      found.push({ at: later(after(unreachableSince, bearMs), attempt), what: 'fence', attempt })
-    }
+  const borneUntil = unreachableUntil(attempt, policy)
+  const stopIsFirst = stop !== undefined && stop.calledAt === undefined
+  if (borneUntil !== undefined && !stopIsFirst) {
+    // A node may be back without a word: only a list begun by then says that it is not. A failed call
+    // here was the fencing of what one had said it of.
+    const what = attempt.callFailures > 0 ? 'fence' : 'look'
+    found.push({ at: later(borneUntil, attempt), what, attempt })
   }
   if (stop === undefined) {
     if (task.deadlineAt) found.push({ at: task.deadlineAt, what: 'deadline', attempt })
@@ -135,6 +135,16 @@ export function wakeAt(record: TaskRecord, policy: Policy): Date | undefined {
 
 export function after(time: Date, ms: number): Date {
   return new Date(time.getTime() + ms)
+}
+
+/** How long it is borne that its node does not answer; undefined: for ever, or it does answer. */
+export function unreachableUntil(
+  { stop, unreachableSince }: Attempt,
+  { onNodeLost }: Policy,
+): Date | undefined {
+  if (unreachableSince === undefined) return undefined
+  if (stop !== undefined) return after(unreachableSince, STOPPED_UNREACHABLE_MS)
+  return onNodeLost.action === 'retry' ? after(unreachableSince, onNodeLost.afterMs) : undefined
 }
 
 /** A call to the scheduler that has failed waits for its pause. */

@@ -1,6 +1,6 @@
 import * as attempts from './attempts.ts'
 import type { Change } from './change.ts'
-import { dues, type Policy, startSettledAt, LOST_AFTER_MS } from './dues.ts'
+import { dues, type Policy, startSettledAt, LOST_AFTER_MS, unreachableUntil } from './dues.ts'
 import type { ExitReason, ObservedExit } from './exit.ts'
 import { deadlinePassed, stuck } from './lifecycle.ts'
 import { type Attempt, currentAttempt, type Stop, type TaskRecord } from './task.ts'
@@ -79,7 +79,7 @@ function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, no
   const attempt = record.attempts.find((candidate) => candidate.number === number)
   if (attempt === undefined) return NONE
   if (attempt.exit !== undefined) return whenOver(attempt, observation, listedAt, now)
-  return whenSeen(record, attempt, policy, observation, now)
+  return whenSeen(record, attempt, policy, { observation, listedAt }, now)
 }
 
 /** A list begun after the end that still shows it alive: a copy that came back. */
@@ -107,7 +107,10 @@ function whenSeen(
   record: TaskRecord,
   attempt: Attempt,
   policy: Policy,
-  observation: Observation,
+  {
+    observation,
+    listedAt,
+  }: { readonly observation: Observation; readonly listedAt: Date | undefined },
   now: Date,
 ): Action {
   const { node } = observation
@@ -129,8 +132,13 @@ function whenSeen(
       return asAction(attempts.seenAlive(record, attempt, policy, 'pending', node, now))
     case 'running':
       return asAction(attempts.seenAlive(record, attempt, policy, 'running', node, now))
-    case 'unreachable':
-      return asAction(attempts.seenUnreachable(record, attempt, policy, now))
+    case 'unreachable': {
+      const until = unreachableUntil(attempt, policy)
+      if (until === undefined || listedAt === undefined || listedAt < until) {
+        return asAction(attempts.seenUnreachable(record, attempt, policy, now))
+      }
+      return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: nodeLost(attempt) }
+    }
   }
 }
 
@@ -191,6 +199,12 @@ function lost({ unit }: Attempt): ObservedExit {
   return { reason: 'lost', message: `the scheduler does not know the unit ${unit} any more` }
 }
 
+function nodeLost({ stop, node, unreachableSince }: Attempt): ObservedExit {
+  const since = unreachableSince?.toISOString() ?? ''
+  const message = `node ${node ?? '(unknown)'} has not answered since ${since}`
+  return { reason: stop?.reason ?? 'node-lost', message }
+}
+
 function fromDues(
   record: TaskRecord,
   policy: Policy,
@@ -220,12 +234,8 @@ function fromDues(
       return { kind: what, attempt }
     case 'fence-lost':
       return { kind: 'fence', attempt, exit: lost(attempt) }
-    case 'fence': {
-      const reason: ExitReason = attempt.stop?.reason ?? 'node-lost'
-      const since = attempt.unreachableSince?.toISOString() ?? ''
-      const message = `node ${attempt.node ?? '(unknown)'} has not answered since ${since}`
-      return { kind: 'fence', attempt, exit: { reason, message } }
-    }
+    case 'fence':
+      return { kind: 'fence', attempt, exit: nodeLost(attempt) }
     case 'release':
       return { kind: 'release', attempt, late: false }
     case 'decide':

@@ -83,6 +83,7 @@ const SIGHTINGS = {
   'no sighting': undefined,
 } satisfies Record<string, Sighting | undefined>
 
+const away = (listedAt?: Date) => sighting({ phase: 'unreachable', since: T0 }, listedAt)
 const missing = applied(running(), attempts.seenMissing(running(), latest(running()), TYPE, T0))
 const unreachable = applied(
   running(),
@@ -537,9 +538,22 @@ describe('reconcile, when a unit or its node is gone', () => {
     assert.equal(decidedAt(at(4), TYPE, absentAgain, back), 'seen again')
   })
 
-  it('bears a node that does not answer for as long as the type says', () => {
+  it('bears a node that does not answer for as long as the type says, and then looks once more', () => {
     assert.equal(decidedAt(at(59.9), TYPE, unreachable), 'none')
-    assert.equal(decidedAt(at(60), TYPE, unreachable), 'fence: node-lost')
+    assert.equal(decidedAt(at(60), TYPE, unreachable), 'look')
+    assert.equal(decidedAt(at(60), TYPE, unreachable, away(at(59.9))), 'look')
+    assert.equal(decidedAt(at(60), TYPE, unreachable, away()), 'look')
+    assert.equal(decidedAt(at(60), TYPE, unreachable, away(at(60))), 'fence: node-lost')
+  })
+
+  it('fences nothing off whose node is back when it looks once more', () => {
+    const looked = applied(
+      unreachable,
+      attempts.looked(unreachable, latest(unreachable), TYPE, at(600)),
+    )
+    const back = sighting({ phase: 'running' }, at(600))
+    assert.equal(decidedAt(at(600), TYPE, looked, back), 'seen again')
+    assert.equal(decidedAt(at(600), TYPE, looked, away(at(600))), 'fence: node-lost')
   })
 
   it('counts a node lost from the leader’s first sight, not from the scheduler’s word', () => {
@@ -547,8 +561,9 @@ describe('reconcile, when a unit or its node is gone', () => {
     const long = sighting({ phase: 'unreachable', since: new Date(0) }, at(1))
     const action = reconcile(record, TYPE, long, at(1))
     assert.ok(action.kind === 'change')
-    assert.equal(decidedAt(at(60.9), TYPE, applied(record, action.change)), 'none')
-    assert.equal(decidedAt(at(61), TYPE, applied(record, action.change)), 'fence: node-lost')
+    const borne = applied(record, action.change)
+    assert.equal(decidedAt(at(60.9), TYPE, borne, away(at(60.9))), 'none')
+    assert.equal(decidedAt(at(61), TYPE, borne, away(at(61))), 'fence: node-lost')
   })
 
   it('waits for a node for ever where the type says so, but not for one that it wants to stop', () => {
@@ -556,10 +571,13 @@ describe('reconcile, when a unit or its node is gone', () => {
       running(),
       attempts.seenUnreachable(running(), latest(running()), WAITS, T0),
     )
-    assert.equal(decidedAt(at(299), WAITS, waiting), 'none')
-    const stopAsked = stopped(at(50), stopping(at(50), waiting))
-    assert.equal(decidedAt(at(59.9), WAITS, stopAsked), 'none')
-    assert.equal(decidedAt(at(60), WAITS, stopAsked), 'fence: cancelled')
+    assert.equal(decidedAt(at(299), WAITS, waiting, away(at(299))), 'none')
+    const asked = stopping(at(50), waiting)
+    assert.equal(decidedAt(at(70), WAITS, asked), 'stop')
+    const stopAsked = stopped(at(50), asked)
+    assert.equal(decidedAt(at(59.9), WAITS, stopAsked, away(at(59.9))), 'none')
+    assert.equal(decidedAt(at(60), WAITS, stopAsked), 'look')
+    assert.equal(decidedAt(at(60), WAITS, stopAsked, away(at(60))), 'fence: cancelled')
   })
 
   it('gives up fencing for now when the scheduler does not answer', () => {
