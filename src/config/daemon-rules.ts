@@ -26,8 +26,12 @@ function passwordProblems(data: Json, path: Path): Problem[] {
   if (typeof url !== 'string' || !/^\w+:\/\/[^/?#]*:[^/?#]*@/.test(url)) return []
   const host = URL.parse(url)?.hostname.replace(/^\[|\]$/g, '')
   if (host !== undefined && isLoopback(host)) return []
-  const key = path[0] === 'scheduler' ? 'token_file' : 'password_file'
-  return [valueProblem(path, `holds a password: put it into a file and name that in \`${key}\``)]
+  // Nomad's own is a token. A password is for what stands before it, and the environment alone has a place.
+  const remedy =
+    path[0] === 'scheduler'
+      ? 'take user and password out and give them to the daemon as NOMAD_HTTP_AUTH (`user:password`)'
+      : 'put it into a file and name that in `password_file`'
+  return [valueProblem(path, `holds a password: ${remedy}`)]
 }
 
 /** What would be read with an error by everybody who takes the URL apart. */

@@ -203,6 +203,11 @@ scheduler:
       '1:31: holds a password: put it into a file and name that in `password_file`',
     ],
     [
+      'a password for what stands before Nomad',
+      'scheduler: { kind: nomad, address: https://user:pass@proxy }',
+      '1:36: holds a password: take user and password out and give them to the daemon as NOMAD_HTTP_AUTH (`user:password`)',
+    ],
+    [
       'an address for all without a token',
       'http: { listen: 0.0.0.0:80 }',
       `1:17: \`0.0.0.0\` ${reached}`,
