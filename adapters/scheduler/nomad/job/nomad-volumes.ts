@@ -4,7 +4,7 @@ import type { Mount } from './mount-form.ts'
 import type { Placed } from './placed.ts'
 import { SETTINGS_PATH } from './settings.ts'
 import { Unhonoured } from './unhonoured.ts'
-import { flag, present } from './values.ts'
+import { flag, onlyKnows, present } from './values.ts'
 
 /** Propagations by Compose's name; Nomad's. */
 const PROPAGATIONS: Readonly<Record<string, string>> = {
@@ -24,6 +24,16 @@ export function nomadVolume(mount: Mount, name: string, declared: JsonObject): P
     throw new Unhonoured(at, 'a CSI volume needs `access_mode` and `attachment_mode`')
   }
   const readOnly = flag(mount.written['read_only'], mount.path)
+  // `nocopy` says how it is: nothing of an image is ever copied into a volume of Nomad's.
+  onlyKnows(
+    object(mount.written['volume'], 'volumes.volume'),
+    ['nocopy'],
+    [...mount.path, 'volume'],
+    {
+      subpath: 'a volume of Nomad is mounted whole',
+      labels: 'a volume of Nomad is given none',
+    },
+  )
   return {
     group: {
       Volumes: {

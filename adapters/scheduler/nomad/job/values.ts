@@ -39,6 +39,27 @@ export function flag(value: Json | undefined, path: Path): boolean | undefined {
   throw new Unhonoured(path, 'must be true or false')
 }
 
+/**
+ * A mapping that the schema leaves free: what of it is not read is refused, for it would be lost without
+ * a word. `why` has the keys of Compose's that cannot be honoured; one that asks for nothing may stand.
+ */
+export function onlyKnows(
+  options: JsonObject,
+  keys: readonly string[],
+  path: Path,
+  why: Readonly<Record<string, string>> = {},
+): void {
+  for (const [key, value] of Object.entries(options)) {
+    if (keys.includes(key) || value === null || key.startsWith('x-')) continue
+    const known = Object.hasOwn(why, key)
+    if (known && asksNothing(value)) continue
+    throw new Unhonoured(
+      [...path, key],
+      (known ? why[key] : undefined) ?? 'Nomad has nothing of the kind',
+    )
+  }
+}
+
 /** False, empty: it asks for nothing. */
 export function asksNothing(value: Json): boolean {
   if (value === null || value === false || value === 'false' || value === '') return true

@@ -408,6 +408,15 @@ translationSuite('docker', {
       /^volumes\[0\]: Nomad mounts no subpaths$/,
     ],
     [
+      {
+        volumes: [
+          { type: 'volume', source: 'data', target: '/c', volume: { subpath: 'tenants/a' } },
+        ],
+      },
+      /^volumes\[0\]\.volume\.subpath: a volume of Nomad is mounted whole$/,
+      { volumes: { data: {} } },
+    ],
+    [
       { volumes: ['data:/c'] },
       /^x-task\.nomad\.volumes\.data: a CSI volume needs `access_mode`/,
       { volumes: { data: { type: 'csi' } } },

@@ -118,12 +118,24 @@ translationSuite('exec', {
       [{ Volume: 'data', Destination: '/c', ReadOnly: true }],
       { volumes: { data: {} } },
     ],
+    [
+      'volumes',
+      { volumes: ['data:/c:nocopy'] },
+      'VolumeMounts',
+      [{ Volume: 'data', Destination: '/c' }],
+      { volumes: { data: {} } },
+    ],
   ],
   never: [...NEVER, 'oom_score_adj'],
   refused: [
     ...REFUSED,
     [{ volumes: ['/h:/c'] }, /^volumes\[0\]: exec mounts volumes of Nomad alone/],
     [{ volumes: ['cache:/c'] }, /^volumes\[0\]: exec mounts volumes of Nomad alone/],
+    [
+      { volumes: [{ type: 'volume', source: 'data', target: '/c', volume: { labels: ['a=b'] } }] },
+      /^volumes\[0\]\.volume\.labels: a volume of Nomad is given none$/,
+      { volumes: { data: {} } },
+    ],
     [{ ipc: 'shareable' }, /^ipc: must be host or private/],
   ],
 })

@@ -160,6 +160,13 @@ translationSuite('podman', {
       /^volumes\[0\]: Nomad's volumes know no 'shared'$/,
       { volumes: { data: {} } },
     ],
+    [
+      {
+        volumes: [{ type: 'volume', source: 'data', target: '/c', volume: { subpath: 'a' } }],
+      },
+      /^volumes\[0\]\.volume\.subpath: a volume of Nomad is mounted whole$/,
+      { volumes: { data: {} } },
+    ],
     [{ networks: { back: { aliases: ['a'] } } }, /^networks\.back\.aliases: podman gives no/],
     [{ logging: { driver: 'syslog' } }, /^logging\.driver: must be nomad or journald$/],
     [{ devices: ['vendor.com/gpu=all'] }, /^devices\[0\]: /],
