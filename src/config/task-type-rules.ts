@@ -37,6 +37,7 @@ export function ruleProblems(
     ...programProblems(document, path, options.imageRequired),
     ...environmentProblems(document, path),
     ...resourceProblems(document, path),
+    ...networkProblems(document, path),
     ...taskProblems(document, [...path, 'x-task']),
     ...nomadProblems(document, [...path, 'x-task', 'nomad']),
   ]
@@ -82,6 +83,15 @@ function environmentProblems(document: Json, path: Path): Problem[] {
       .filter(([, name]) => OWN_VARIABLES.includes(name))
       .map(([key, name]) => keyProblem([...place, key], `the daemon itself sets \`${name}\``))
   })
+}
+
+/** Compose refuses the two together; schedulers take the one or the other. */
+function networkProblems(document: Json, path: Path): Problem[] {
+  const networks = atPath(document, [...path, 'networks'])
+  const named = Array.isArray(networks) ? networks : Object.keys(networks ?? {})
+  if (named.length === 0 || !isGiven(atPath(document, [...path, 'network_mode']))) return []
+  const message = '`network_mode` and `networks` exclude each other: write one of them'
+  return [keyProblem([...path, 'network_mode'], message)]
 }
 
 function taskProblems(document: Json, path: Path): Problem[] {

@@ -342,6 +342,11 @@ const RESOURCES: readonly Case[] = [
     file('networks: { default: {}, other: {} }'),
     't.yml:4:30: `other` is not among the `networks` of the top level',
   ],
+  [
+    'a network mode beside networks',
+    file('networks: [default]\n    network_mode: host'),
+    't.yml:5:5: `network_mode` and `networks` exclude each other: write one of them',
+  ],
 ]
 
 const NOMAD: readonly Case[] = [
