@@ -1,8 +1,8 @@
 import { bytes, list, number, object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
 import type { Placed, Subject, Translate } from './placed.ts'
-import { needs, type Path, Unhonoured } from './unhonoured.ts'
-import { asksNothing, present } from './values.ts'
+import { dotted, needs, type Path, Unhonoured } from './unhonoured.ts'
+import { asksNothing, onlyKnows, present, texts } from './values.ts'
 
 const MIB = 1024 * 1024
 /** Less is refused when it is registered (nomad/structs, MinResources). */
@@ -104,29 +104,34 @@ function pidsOf(limits: JsonObject, { path, settings: { driver } }: Subject): Js
   throw new Unhonoured([...path, 'limits', 'pids'], `${driver} limits no processes`)
 }
 
-/** `{ driver: nvidia, count: 1, capabilities: [gpu] }`: devices as Nomad's plugins announce them. */
+/**
+ * `{ driver: nvidia, count: 1, capabilities: [gpu] }`: devices as Nomad's plugins announce them. Without a
+ * count, Compose means all that there are.
+ */
 function devicesOf(value: Json | undefined, { path, settings }: Subject): Json | undefined {
   const devices = list(value).map((item, i) => {
     const at = [...path, 'reservations', 'devices', String(i)]
     if (!['docker', 'exec'].includes(settings.driver)) {
       throw new Unhonoured(at, `${settings.driver} gives no devices of Nomad's`)
     }
-    const wanted = object(item, 'deploy.resources.reservations.devices')
-    const capabilities = list(wanted['capabilities']).flatMap((one) => list(one))
-    const kind = capabilities.includes('gpu') ? 'gpu' : undefined
-    const count = wanted['count'] ?? 1
-    if (
-      kind === undefined ||
-      typeof count !== 'number' ||
-      !asksNothing(wanted['device_ids'] ?? null)
-    ) {
+    const wanted = object(item, dotted(at))
+    onlyKnows(wanted, ['capabilities', 'count', 'driver'], at, {
+      device_ids: 'Nomad chooses the devices itself',
+      options: 'Nomad hands none over',
+    })
+    const capabilities = texts(wanted['capabilities'], [...at, 'capabilities'])
+    if (capabilities.length === 0 || capabilities.some((one) => one !== 'gpu')) {
       throw new Unhonoured(
-        at,
-        'Nomad gives GPUs by their number: `capabilities: [gpu]`, `count: 1`',
+        [...at, 'capabilities'],
+        'Nomad gives GPUs alone: write `capabilities: [gpu]`',
       )
     }
-    const vendor = text(wanted['driver'], 'deploy.resources.reservations.devices.driver')
-    return { Name: vendor === undefined ? kind : `${vendor}/${kind}`, Count: count }
+    const count = Number(wanted['count'] ?? Number.NaN)
+    if (!Number.isInteger(count) || count < 1) {
+      throw new Unhonoured([...at, 'count'], 'Nomad gives GPUs by their number: write `count: 1`')
+    }
+    const vendor = text(wanted['driver'], dotted([...at, 'driver']))
+    return { Name: vendor === undefined ? 'gpu' : `${vendor}/gpu`, Count: count }
   })
   return devices.length === 0 ? undefined : devices
 }

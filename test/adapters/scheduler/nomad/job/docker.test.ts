@@ -441,10 +441,25 @@ translationSuite('docker', {
       { deploy: { resources: { reservations: { generic_resources: [{}] } } } },
       /^deploy\.resources\.reservations\.generic_resources: /,
     ],
-    [
-      { deploy: { resources: { reservations: { devices: [{ capabilities: ['tpu'] }] } } } },
-      /^deploy\.resources\.reservations\.devices\[0\]: /,
-    ],
+    ...(
+      [
+        [{ capabilities: ['tpu'], count: 1 }, '.capabilities: Nomad gives GPUs alone'],
+        [{ capabilities: ['gpu', 'compute'], count: 1 }, '.capabilities: Nomad gives GPUs alone'],
+        [{ count: 1 }, '.capabilities: Nomad gives GPUs alone'],
+        // To Compose these are all there are.
+        [{ capabilities: ['gpu'] }, '.count: Nomad gives GPUs by their number'],
+        [{ capabilities: ['gpu'], count: 'all' }, '.count: Nomad gives GPUs by their number'],
+        [{ capabilities: ['gpu'], count: 0 }, '.count: Nomad gives GPUs by their number'],
+        [{ capabilities: ['gpu'], count: 1, device_ids: ['0'] }, '.device_ids: Nomad chooses'],
+        [{ capabilities: ['gpu'], count: 1, options: { a: 'b' } }, '.options: Nomad hands none'],
+      ] as const
+    ).map(
+      ([device, says]) =>
+        [
+          { deploy: { resources: { reservations: { devices: [device] } } } },
+          new RegExp(`^deploy\\.resources\\.reservations\\.devices\\[0\\]\\${says}`),
+        ] as const,
+    ),
     [
       { deploy: { placement: { constraints: ['node.role == manager'] } } },
       /^deploy\.placement\.constraints\[0\]: Nomad has nothing for 'node\.role == manager'/,

@@ -103,7 +103,11 @@ translationSuite('exec', {
     ...PROGRAM,
     [
       'deploy.resources',
-      { deploy: { resources: { reservations: { devices: [{ capabilities: [['gpu']] }] } } } },
+      {
+        deploy: {
+          resources: { reservations: { devices: [{ capabilities: ['gpu'], count: '1' }] } },
+        },
+      },
       'Resources/Devices',
       [{ Name: 'gpu', Count: 1 }],
     ],
