@@ -14,7 +14,8 @@ export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
     .map(([driver, { length }]) => `${driver} on ${length}`)
   if (ready.length > 0) {
     const message = `${ready.length} of ${nodes.size} are ready and eligible: ${told.join(', ') || 'none with a driver that works'}`
-    return { name, ok: told.length > 0, message }
+    const ok = told.length > 0
+    return { name, ok, message, ...(!ok && { remedy: NO_DRIVER }) }
   }
   const [message, remedy] =
     nodes.size === 0
@@ -25,6 +26,8 @@ export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
         ]
   return { name, ok: false, message, remedy }
 }
+
+const NO_DRIVER = '`nomad node status -verbose NODE` says of each driver why it does not work'
 
 export function readyNodes(nodes: ReadonlyMap<string, NodeView>): readonly NodeView[] {
   return [...nodes.values()].filter(

@@ -4,7 +4,8 @@ import type { SchedulerExamination } from '../../../src/ports/scheduler-examinat
 import { checkNomad } from './check.ts'
 import { nodesResult } from './check-nodes.ts'
 import { lackingOf } from './check-lacking.ts'
-import { checkEvents, checkPermissions } from './check-permissions.ts'
+import { checkEvents } from './check-events.ts'
+import { checkPermissions, LOGS } from './check-permissions.ts'
 import { type NomadApi, nomadApi } from './client/nomad-api.ts'
 import { type NomadSettings, targetOf } from './client/target.ts'
 import { Nodes } from './nodes.ts'
@@ -32,16 +33,25 @@ export function examineNomad(options: {
   }
 }
 
+/** Each look by itself: what one has found is told whatever comes of the next. */
 async function closerLook(api: NomadApi, signal: AbortSignal): Promise<readonly CheckResult[]> {
-  try {
-    return [
-      ...(await checkPermissions(api, signal)),
-      await checkEvents(api, signal),
+  return [
+    ...(await unlessUnavailable('permissions', () => checkPermissions(api, signal))),
+    ...(await unlessUnavailable('events', async () => [await checkEvents(api, signal)])),
+    ...(await unlessUnavailable('nodes', async () => [
       nodesResult(await new Nodes(api).read(signal)),
-    ]
+    ])),
+  ]
+}
+
+async function unlessUnavailable(
+  name: string,
+  look: () => Promise<readonly CheckResult[]>,
+): Promise<readonly CheckResult[]> {
+  try {
+    return await look()
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error
-    const remedy = 'see the log of the Nomad agent, and of whatever stands before it'
-    return [{ name: 'permissions', ok: false, message: error.message, remedy }]
+    return [{ name, ok: false, message: error.message, remedy: LOGS }]
   }
 }

@@ -1,13 +1,10 @@
-import { Unavailable } from '../../../src/core/errors.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
-import { messageIn, type NomadApi, type Query } from './client/nomad-api.ts'
+import { type Answer, messageIn, type NomadApi, type Query } from './client/nomad-api.ts'
 import type { AllocationView } from './views.ts'
-import { subscribe } from './watch/event-stream.ts'
 
-const EVENTS_MS = 5_000
 /** No unit's name. */
-const NOBODY = 'longhaul-doctor'
+export const NOBODY = 'longhaul-doctor'
 
 /** A plan of it changes nothing, and is refused to whoever may not register it. */
 const PLANNED: JsonObject = {
@@ -38,6 +35,14 @@ const CALLS: readonly {
   { capability: 'agent:read', method: 'GET', path: '/v1/agent/self' },
 ]
 
+/** What has come of the calls. */
+interface Heard {
+  readonly missing: Set<string>
+  /** Answers that say nothing of the token: somebody on the way has failed. */
+  readonly failures: string[]
+  noNamespace: boolean
+}
+
 /**
  * Whether the token may do what a daemon does, as far as that can be told without doing it: the right to
  * read logs shows only where there is an allocation. And whether the namespace is there.
@@ -46,69 +51,83 @@ export async function checkPermissions(
   api: NomadApi,
   signal: AbortSignal,
 ): Promise<readonly CheckResult[]> {
-  const missing: string[] = []
-  let namespace: CheckResult | undefined
+  const heard: Heard = { missing: new Set(), failures: [], noNamespace: false }
   for (const { capability, method, path, query } of CALLS) {
-    const { status, body } = await api.call(method, path, {
+    const answer = await api.call(method, path, {
       signal,
       ...(query !== undefined && { query }),
       ...(method === 'POST' && { body: { Job: { ...PLANNED, Namespace: api.namespace } } }),
     })
-    if (status === 401 || status === 403) missing.push(capability)
-    if (status === 500 && messageIn(body).includes('nonexistent namespace')) {
-      namespace = {
-        name: 'namespace',
-        ok: false,
-        message: `there is no namespace '${api.namespace}'`,
-        remedy: `nomad namespace apply ${api.namespace}`,
-      }
-    }
+    hear(heard, answer, { capability, call: `${method} ${path}` })
   }
-  if (!(await mayReadLogs(api, signal))) missing.push('read-logs')
-  return [...(namespace === undefined ? [] : [namespace]), permissions(api.namespace, missing)]
+  await tryLogs(api, signal, heard)
+  return [
+    ...(heard.noNamespace ? [noNamespace(api.namespace)] : []),
+    ...(heard.missing.size > 0 ? [denials(api.namespace, [...heard.missing])] : []),
+    ...(heard.failures.length > 0 ? [failed(heard.failures)] : []),
+    ...(heard.missing.size + heard.failures.length === 0
+      ? [{ name: 'permissions', ok: true, message: 'every call gets through' }]
+      : []),
+  ]
 }
 
-function permissions(namespace: string, missing: readonly string[]): CheckResult {
-  const name = 'permissions'
-  if (missing.length === 0) return { name, ok: true, message: 'every call gets through' }
+function hear(
+  heard: Heard,
+  { status, body }: Answer,
+  { capability, call }: { readonly capability: string; readonly call: string },
+): void {
+  const said = messageIn(body)
+  if (status === 401 || status === 403) heard.missing.add(capability)
+  else if (status < 500) return
+  else if (said.includes('nonexistent namespace')) heard.noNamespace = true
+  else if (capability !== 'submit-job' || !OF_THE_JOB.test(said)) {
+    heard.failures.push(`${call}: ${status} ${said}`)
+  }
+}
+
+/**
+ * What a plan is refused for by rules of the cluster's own (a driver that a namespace does not allow)
+ * says nothing of the daemon's jobs: it comes as a list (nomad/job_endpoint_hooks.go).
+ */
+const OF_THE_JOB = /^\d+ errors? occurred:/
+
+function noNamespace(namespace: string): CheckResult {
   return {
-    name,
+    name: 'namespace',
+    ok: false,
+    message: `there is no namespace '${namespace}'`,
+    remedy: `nomad namespace apply ${namespace}`,
+  }
+}
+
+function denials(namespace: string, missing: readonly string[]): CheckResult {
+  return {
+    name: 'permissions',
     ok: false,
     message: `the token may not ${missing.join(', ')}`,
     remedy: `give it a policy with: namespace "${namespace}" { capabilities = ["list-jobs", "read-job", "submit-job", "read-logs"] } node { policy = "read" } agent { policy = "read" }`,
   }
 }
 
-async function mayReadLogs(api: NomadApi, signal: AbortSignal): Promise<boolean> {
+function failed(failures: readonly string[]): CheckResult {
+  return { name: 'calls', ok: false, message: failures.join('; '), remedy: LOGS }
+}
+
+/** Where to look when calls fail. */
+export const LOGS = 'see the log of the Nomad agent, and of whatever stands before it'
+
+/** A node whose logs cannot be had just now is no trouble of the token's, nor of the servers'. */
+async function tryLogs(api: NomadApi, signal: AbortSignal, heard: Heard): Promise<void> {
+  const path = '/v1/allocations'
   const query = { per_page: 1, reverse: true }
-  const answer = await api.call('GET', '/v1/allocations', { signal, query })
+  const answer = await api.call('GET', path, { signal, query })
+  hear(heard, answer, { capability: 'read-job', call: `GET ${path}` })
   const [one] = answer.status === 200 ? (answer.body as readonly AllocationView[]) : []
   const task = Object.keys(one?.TaskStates ?? {})[0]
-  if (one === undefined || task === undefined) return true
+  if (one === undefined || task === undefined) return
   const { status } = await api.call('GET', `/v1/client/fs/logs/${one.ID}`, {
     signal,
     query: { task, type: 'stdout', origin: 'end', offset: 1, plain: true },
   })
-  return status !== 401 && status !== 403
-}
-
-/** Whether the events can be subscribed to: a denial shows in their absence alone. */
-export async function checkEvents(api: NomadApi, signal: AbortSignal): Promise<CheckResult> {
-  const name = 'events'
-  const left = new AbortController()
-  try {
-    const until = AbortSignal.any([signal, left.signal])
-    await subscribe(api, { signal: until, mentions: NOBODY, firstMs: EVENTS_MS })
-    return { name, ok: true, message: 'the event stream can be subscribed to' }
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error
-    return {
-      name,
-      ok: false,
-      message: error.message,
-      remedy: 'see `permissions`, and `enable_event_broker` of the servers',
-    }
-  } finally {
-    left.abort()
-  }
+  if (status === 401 || status === 403) heard.missing.add('read-logs')
 }

@@ -138,6 +138,14 @@ describe('looking at a Nomad', () => {
     assert.deepEqual([ok, message], [false, 'of 2 nodes none is ready and eligible'])
   })
 
+  it('says what to do where no driver of the nodes that are ready works', async () => {
+    replay.on('GET /v1/nodes', { body: [{ ...READY, Drivers: {} }] })
+    const { ok, message, remedy } = await named('nodes')
+    assert.equal(ok, false)
+    assert.equal(message, '1 of 1 are ready and eligible: none with a driver that works')
+    assert.match(remedy ?? '', /nomad node status -verbose/)
+  })
+
   it('says so where the servers have no leader, and looks no closer', async () => {
     replay.on('GET /v1/status/leader', { status: 500, body: 'No cluster leader' })
     const results = await examination.check(never)
@@ -150,10 +158,56 @@ describe('looking at a Nomad', () => {
     )
   })
 
-  it('says what it can of one that fails within', async () => {
-    replay.on('GET /v1/jobs', { status: 500, body: 'rpc error' })
+  for (const call of [
+    'GET /v1/jobs',
+    'GET /v1/job/longhaul-doctor',
+    'POST /v1/job/longhaul-doctor/plan',
+    'GET /v1/allocations',
+  ])
+    it(`says what is answered where ${call} fails, and not that every call gets through`, async () => {
+      replay.on(call, { status: 500, body: 'rpc error: boom\n' })
+      const results = await examination.check(never)
+      assert.deepEqual(
+        results.filter(({ ok }) => !ok),
+        [
+          {
+            name: 'calls',
+            ok: false,
+            message: `${call}: 500 rpc error: boom`,
+            remedy: 'see the log of the Nomad agent, and of whatever stands before it',
+          },
+        ],
+      )
+      assert.ok(results.every(({ name }) => name !== 'permissions'))
+    })
+
+  it('tells denials and failures apart where there are both', async () => {
+    replay.on('GET /v1/jobs', DENIED)
+    replay.on('GET /v1/job/longhaul-doctor', { status: 502, body: 'Bad Gateway' })
+    assert.equal((await named('permissions')).message, 'the token may not list-jobs')
+    const { message } = await named('calls')
+    assert.equal(message, 'GET /v1/job/longhaul-doctor: 502 Bad Gateway')
+  })
+
+  it('holds nothing against a plan that is refused for its own job', async () => {
+    // The namespace may not use the driver of the sample (nomad/job_endpoint_validators.go).
+    const text =
+      '1 error occurred:\n\t* used task driver "raw_exec" is not allowed in namespace "jobs"'
+    replay.on('POST /v1/job/longhaul-doctor/plan', { status: 500, body: text })
+    assert.ok((await named('permissions')).ok)
+  })
+
+  it('says what else it has found where the nodes cannot be listed', async () => {
     replay.on('GET /v1/nodes', { status: 500, body: 'rpc error' })
-    assert.match((await named('permissions')).message, /500 rpc error/)
+    const results = await examination.check(never)
+    assert.deepEqual(
+      results.slice(2).map(({ name, ok, message }) => [name, ok, message]),
+      [
+        ['calls', false, 'GET /v1/nodes: 500 rpc error'],
+        ['events', true, 'the event stream can be subscribed to'],
+        ['nodes', false, 'GET /v1/nodes: 500 rpc error'],
+      ],
+    )
   })
 
   it('says so where there is none', async () => {
