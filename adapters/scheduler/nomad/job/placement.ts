@@ -1,6 +1,7 @@
 import { list, object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
 import type { Placed, Translate } from './placed.ts'
+import { architectureOf, systemOf } from './platforms.ts'
 import { type Path, Unhonoured } from './unhonoured.ts'
 import { asksNothing } from './values.ts'
 
@@ -32,16 +33,19 @@ function inJob(constraints: readonly JsonObject[]): Placed {
   return constraints.length === 0 ? {} : { job: { Constraints: constraints } }
 }
 
-/** Attributes that both have; Nomad's, by Swarm's name. */
-const ATTRIBUTES: Readonly<Record<string, string>> = {
-  'node.id': '${node.unique.id}',
-  'node.hostname': '${attr.unique.hostname}',
-  'node.platform.os': '${attr.kernel.name}',
-  'node.platform.arch': '${attr.cpu.arch}',
+interface Attribute {
+  readonly name: string
+  /** What has other names there. */
+  readonly valueOf?: (written: string, path: Path) => string
 }
 
-/** Machines by Docker's name; Nomad's are Go's. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' }
+/** Attributes that both have; Nomad's, by Swarm's name. */
+const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
+  ['node.id', { name: '${node.unique.id}' }],
+  ['node.hostname', { name: '${attr.unique.hostname}' }],
+  ['node.platform.os', { name: '${attr.kernel.name}', valueOf: systemOf }],
+  ['node.platform.arch', { name: '${attr.cpu.arch}', valueOf: architectureOf }],
+])
 
 function constraintOf(written: string, path: Path): JsonObject {
   const parts = /^\s*([\w.-]+)\s*(==|!=)\s*(.+?)\s*$/.exec(written)
@@ -53,29 +57,29 @@ function constraintOf(written: string, path: Path): JsonObject {
       `Nomad has nothing for '${written}': write \`x-task.nomad.constraints\``,
     )
   }
-  const architecture = name === 'node.platform.arch' ? ARCHITECTURES[value] : undefined
   return {
-    LTarget: attribute,
+    LTarget: attribute.name,
     Operand: operator === '==' ? '=' : '!=',
-    RTarget: architecture ?? value,
+    RTarget: attribute.valueOf?.(value, path) ?? value,
   }
 }
 
 /** A node's labels are its `meta`. */
-function attributeOf(name: string): string | undefined {
+function attributeOf(name: string): Attribute | undefined {
   const label = /^node\.labels\.(.+)$/.exec(name)?.[1]
-  return label === undefined ? ATTRIBUTES[name] : `\${meta.${label}}`
+  return label === undefined ? ATTRIBUTES.get(name) : { name: `\${meta.${label}}` }
 }
 
 /** `linux/arm64/v8`: no driver is told it in every release, so that a node must be of it. */
 export const platform: Translate = (value: Json, { path }) => {
   const written = text(value, 'platform') ?? ''
-  const [os = '', architecture, variant] = written.split('/')
-  if (variant !== undefined && `${architecture ?? ''}/${variant}` !== 'arm64/v8') {
+  const [system = '', machine, variant] = written.split('/')
+  const architecture = machine === undefined ? undefined : architectureOf(machine, path)
+  if (variant !== undefined && !/^arm64\/v?8$/.test(`${architecture ?? ''}/${variant}`)) {
     throw new Unhonoured(path, `Nomad does not tell nodes apart by the variant of '${written}'`)
   }
   return inJob([
-    { LTarget: '${attr.kernel.name}', Operand: '=', RTarget: os },
+    { LTarget: '${attr.kernel.name}', Operand: '=', RTarget: systemOf(system, path) },
     ...(architecture === undefined
       ? []
       : [{ LTarget: '${attr.cpu.arch}', Operand: '=', RTarget: architecture }]),

@@ -279,6 +279,7 @@ translationSuite('docker', {
               'node.id == 1',
               'node.platform.os == linux',
               'node.platform.arch == x86_64',
+              'node.platform.os != Windows',
             ],
           },
         },
@@ -290,6 +291,7 @@ translationSuite('docker', {
         { LTarget: '${node.unique.id}', Operand: '=', RTarget: '1' },
         { LTarget: '${attr.kernel.name}', Operand: '=', RTarget: 'linux' },
         { LTarget: '${attr.cpu.arch}', Operand: '=', RTarget: 'amd64' },
+        { LTarget: '${attr.kernel.name}', Operand: '!=', RTarget: 'windows' },
       ],
     ],
     ['deploy.labels', { deploy: { labels: ['a=b'] } }, '/Meta/a', 'b'],
@@ -376,6 +378,26 @@ translationSuite('docker', {
         { LTarget: '${attr.cpu.arch}', Operand: '=', RTarget: 'arm64' },
       ],
     ],
+    ...(
+      [
+        ['linux/x86_64', 'amd64'],
+        ['linux/aarch64', 'arm64'],
+        ['Linux/AMD64', 'amd64'],
+        ['linux/i386', '386'],
+        ['linux/arm64/8', 'arm64'],
+      ] as const
+    ).map(
+      ([platform, architecture]) =>
+        [
+          'platform',
+          { platform },
+          '/Constraints',
+          [
+            { LTarget: '${attr.kernel.name}', Operand: '=', RTarget: 'linux' },
+            { LTarget: '${attr.cpu.arch}', Operand: '=', RTarget: architecture },
+          ],
+        ] as const,
+    ),
     ['pull_policy', { pull_policy: 'always' }, 'Config/force_pull', true],
     ['pull_policy', { pull_policy: 'missing' }, 'Config', { image: 'i' }],
     ['storage_opt', { storage_opt: { size: '10G' } }, 'Config/storage_opt', { size: '10G' }],
@@ -482,7 +504,17 @@ translationSuite('docker', {
     [{ devices: ['vendor.com/gpu=all'] }, /^devices\[0\]: /],
     [{ pid: 'container:x' }, /^pid: must be host, not 'container:x'$/],
     [{ ipc: 'service:x' }, /^ipc: /],
-    [{ platform: 'linux/arm/v7' }, /^platform: /],
+    [{ platform: 'linux/arm/v7' }, /^platform: Nomad does not tell nodes apart by the variant/],
+    [{ platform: 'linux/armhf' }, /^platform: 'armhf' is none of Go's architectures/],
+    [{ platform: 'amd64' }, /^platform: 'amd64' is none of Go's systems/],
+    [
+      { deploy: { placement: { constraints: ['node.platform.arch == armv7l'] } } },
+      /^deploy\.placement\.constraints\[0\]: 'armv7l' is none of Go's architectures/,
+    ],
+    [
+      { deploy: { placement: { constraints: ['node.platform.os == plan10'] } } },
+      /^deploy\.placement\.constraints\[0\]: 'plan10' is none of Go's systems/,
+    ],
     [{ pull_policy: 'never' }, /^pull_policy: /],
     [{ credential_spec: { config: 'c' } }, /^credential_spec: write `file` or `registry`$/],
     [{ environment: { 'A=B': 'c' } }, /^environment\.A=B: /],
