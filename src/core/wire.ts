@@ -34,6 +34,7 @@ export const WireAttempt = Type.Object({
   state: Type.Union([Type.Literal('starting'), Type.Literal('running'), Type.Literal('exited')]),
   startedAt: Type.Optional(Time),
   node: Type.Optional(Type.String()),
+  unreachableSince: Type.Optional(Time),
   exit: Type.Optional(WireExit),
   lateExit: Type.Optional(WireExit),
 })
@@ -106,12 +107,15 @@ export function withoutTail<Told extends { readonly logTail?: string }>(
 }
 
 function toWireAttempt(attempt: Attempt): WireAttempt {
+  // Of one that is over it is no news any more: the exit says it.
+  const unreachableSince = attempt.exit === undefined ? attempt.unreachableSince : undefined
   return {
     number: attempt.number,
     run: attempt.run,
     state: attempt.state,
     ...(attempt.startedAt && { startedAt: attempt.startedAt.toISOString() }),
     ...(attempt.node !== undefined && { node: attempt.node }),
+    ...(unreachableSince && { unreachableSince: unreachableSince.toISOString() }),
     ...(attempt.exit && { exit: toWireExit(attempt.exit) }),
     ...(attempt.lateExit && { lateExit: toWireExit(attempt.lateExit) }),
   }

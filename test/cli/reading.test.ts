@@ -101,6 +101,28 @@ describe('reading commands', () => {
     assert.deepEqual(JSON.parse((await cli('task', 'show', 'greet/1', '--json')).stdout), RETRYING)
   })
 
+  it('show since when the node of an attempt has not answered, and how a lost one ended after all', async () => {
+    const lost = { number: 1, run: 1, state: 'exited', startedAt: AT, node: 'n1' } as const
+    const exit = { reason: 'node-lost', fault: 'infrastructure', at: AT } as const
+    const lateExit = { ...exit, reason: 'completed', fault: 'none' } as const
+    const away = { number: 2, run: 1, state: 'running', startedAt: AT, node: 'n2' } as const
+    answers((_, response) => {
+      const attempts = [
+        { ...lost, exit, lateExit },
+        { ...away, unreachableSince: AT },
+      ]
+      sendJson(response, 200, wireTask({ state: 'running', attempts }))
+    })
+    const lines = (await cli('task', 'show', 'greet/1')).stdout.split('\n')
+    const shown = lines
+      .filter((line) => line.startsWith('attempt'))
+      .map((line) => line.split('\t').at(-1))
+    assert.deepEqual(shown, [
+      'node-lost (its copy ended later: completed)',
+      `running, and its node has not answered since ${AT}`,
+    ])
+  })
+
   it('show why a task has failed, who cancels it, and what to do where it is stuck', async () => {
     const facts = async (differs: Parameters<typeof wireTask>[0]) => {
       answers((_, response) => {

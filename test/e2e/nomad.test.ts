@@ -11,6 +11,7 @@ import {
   logOf,
 } from '../support/account.ts'
 import { Installation, shell } from '../support/daemon.ts'
+import type { WireTask } from '../../src/core/wire.ts'
 import { FakeNomad } from '../support/fake-nomad/fake-nomad.ts'
 import type { Allocation } from '../support/fake-nomad/objects.ts'
 import { until } from '../support/store.ts'
@@ -20,6 +21,7 @@ const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 15)
 const TASKS_A_ROUND = 12
 const PROGRAMS = join(import.meta.dirname, '../fixtures/programs')
 const LIMIT_MS = 30_000
+const GRACE_MS = 1_500
 const retry = { max_attempts: 3, backoff: { initial: '100ms', jitter: 'none' } }
 
 /** A task type whose command is a process of the node's, which writes down first that it ran. */
@@ -34,6 +36,11 @@ function written(ran: string, line: string, task: object = {}): object {
 /** Goes on until the test touches a file of this name. */
 const waitsFor = (folder: string) => `until test -e ${folder}/go; do sleep 0.02; done`
 const SLEEPS = 'trap "exit 143" TERM; echo here; while :; do sleep 0.05; done'
+
+const isOutOfReach = ({ attempts }: WireTask) => attempts.at(-1)?.unreachableSince !== undefined
+/** How many lists have been read. */
+const listsOf = ({ asked }: FakeNomad) =>
+  asked.filter((call) => call.startsWith('GET /v1/jobs?')).length
 
 describe('a daemon on a fake Nomad', function () {
   this.timeout(120_000)
@@ -189,6 +196,27 @@ describe('a daemon on a fake Nomad', function () {
       assertRan('one/1', 1)
       assert.equal(allocations().length, 1)
       await noJobIsLeft()
+    })
+
+    it('takes nothing from one that is back, whatever a list has shown in between', async () => {
+      await start(types(`${GRACE_MS}ms`), twoNodes)
+      await daemon.run('one', '1')
+      await isRunning('one/1')
+      const node = allocations()[0]?.NodeName
+      nomad.lose(node)
+      await until(() => allocations()[0]?.ClientStatus === 'unknown', 'it is unknown')
+      const listed = daemon.log.length
+      nomad.broker.cut()
+      await daemon.logged(({ msg }) => msg === 'watcher.reconnecting', 'it lists', { from: listed })
+      const { attempts } = await daemon.when('one/1', isOutOfReach, 'is told to be out of reach')
+      await until(() => nomad.broker.subscribers > 0 && listsOf(nomad) > 1, 'it has listed')
+      await nomad.bringBack(node)
+      const since = Date.parse(attempts[0]?.unreachableSince ?? '')
+      await until(() => Date.now() > since + 2 * GRACE_MS, 'the grace is over')
+      assert(!isOutOfReach(await daemon.task('one/1')))
+      await daemon.touch('go')
+      assert.deepEqual(await reasons('one/1'), ['completed'])
+      assertRan('one/1', 1)
     })
 
     it('runs the task anew beyond the grace, once the lost attempt can start nothing any more', async () => {

@@ -78,13 +78,18 @@ function printAttempts(screen: Screen, { attempts }: WireTask): void {
       tookText(attempt),
       attempt.node === undefined ? '-' : oneLine(attempt.node),
       attempt.exit === undefined
-        ? { text: attempt.state, format: 'cyan' }
+        ? { text: liveWords(screen, attempt), format: 'cyan' }
         : {
             text: endWords(attempt.exit, attempt.lateExit),
             ...(attempt.exit.fault !== 'none' && { format: 'red' as const }),
           },
     ]),
   )
+}
+
+function liveWords(screen: Screen, { state, unreachableSince }: WireAttempt): string {
+  if (unreachableSince === undefined) return state
+  return `${state}, and its node has not answered since ${screen.when(unreachableSince)}`
 }
 
 function endWords(exit: WireExit, late: WireExit | undefined): string {
