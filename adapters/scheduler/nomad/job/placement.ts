@@ -36,15 +36,15 @@ function inJob(constraints: readonly JsonObject[]): Placed {
 interface Attribute {
   readonly name: string
   /** What has other names there. */
-  readonly valueOf?: (written: string, path: Path) => string
+  readonly translate?: (written: string, path: Path) => string
 }
 
 /** Attributes that both have; Nomad's, by Swarm's name. */
 const ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
   ['node.id', { name: '${node.unique.id}' }],
   ['node.hostname', { name: '${attr.unique.hostname}' }],
-  ['node.platform.os', { name: '${attr.kernel.name}', valueOf: systemOf }],
-  ['node.platform.arch', { name: '${attr.cpu.arch}', valueOf: architectureOf }],
+  ['node.platform.os', { name: '${attr.kernel.name}', translate: systemOf }],
+  ['node.platform.arch', { name: '${attr.cpu.arch}', translate: architectureOf }],
 ])
 
 function constraintOf(written: string, path: Path): JsonObject {
@@ -60,7 +60,7 @@ function constraintOf(written: string, path: Path): JsonObject {
   return {
     LTarget: attribute.name,
     Operand: operator === '==' ? '=' : '!=',
-    RTarget: attribute.valueOf?.(value, path) ?? value,
+    RTarget: attribute.translate?.(value, path) ?? value,
   }
 }
 
