@@ -44,16 +44,22 @@ async function needs(
 ): Promise<readonly Finding[]> {
   const name = 'task-types'
   try {
-    const lacks = await scheduler.lacking?.(types, signal)
-    if (lacks === undefined) return []
-    if (lacks.length === 0) {
-      const message = 'everything that they name is there'
-      return [{ part: PART, name, ok: true, message }]
-    }
-    return lacks.map(({ taskType, path, message, remedy }) => {
-      const where = `${taskType}, ${path.join('.')}`
-      return { part: PART, name, ok: false, message: `${where}: ${message}`, remedy }
-    })
+    const lacking = await scheduler.lacking?.(types, signal)
+    if (lacking === undefined) return []
+    const { lacks, unseen } = lacking
+    const all = unseen.length === 0 ? 'everything' : 'everything else'
+    return [
+      ...lacks.map(({ taskType, path, message, remedy }): Finding => {
+        const where = `${taskType}, ${path.join('.')}`
+        return { part: PART, name, ok: false, message: `${where}: ${message}`, remedy }
+      }),
+      ...(lacks.length === 0
+        ? [{ part: PART, name, ok: true, message: `${all} that they name is there` } as const]
+        : []),
+      ...unseen.map(({ message, remedy }): Finding => {
+        return { part: PART, name, ok: true, message: `not looked at: ${message}`, remedy }
+      }),
+    ]
   } catch (error) {
     return [failedFinding(PART, name, error, AWAY)]
   }

@@ -104,7 +104,7 @@ describe('what is asked of the scheduler from the command line', function () {
     assert.equal(code, 0)
     assert.match(
       stdout,
-      /warning {2}whether the swarm has what the task types name could not be asked/,
+      /warning {2}whether the scheduler swarm has what the task types name could not be asked/,
     )
     const said = JSON.parse((await cli('check', '--json')).stdout) as { needs: object }
     assert.equal(Reflect.get(said.needs, 'asked'), false)

@@ -4,7 +4,7 @@ import type { NodeView } from './views.ts'
 /** What could run something, and by which drivers. */
 export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
   const name = 'nodes'
-  const ready = readyNodes(nodes)
+  const ready = readyNodes([...nodes.values()])
   const drivers = Map.groupBy(
     ready.flatMap((node) => driversOf(node)),
     (driver) => driver,
@@ -29,8 +29,8 @@ export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
 
 const NO_DRIVER = '`nomad node status -verbose NODE` says of each driver why it does not work'
 
-export function readyNodes(nodes: ReadonlyMap<string, NodeView>): readonly NodeView[] {
-  return [...nodes.values()].filter(
+export function readyNodes(nodes: readonly NodeView[]): readonly NodeView[] {
+  return nodes.filter(
     ({ Status, SchedulingEligibility }) =>
       Status === 'ready' && SchedulingEligibility === 'eligible',
   )

@@ -27,7 +27,9 @@ export function examineSwarm(options: {
         await control(controlSocket, signal),
       ]
     },
-    lacking: (types, signal) => lackingOf(engine, types, signal),
+    async lacking(types, signal) {
+      return { lacks: await lackingOf(engine, types, signal), unseen: [] }
+    },
     async now(signal) {
       const { SystemTime } = await engine.read<{ SystemTime: string }>('/info', signal)
       return new Date(SystemTime)

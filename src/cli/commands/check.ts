@@ -79,6 +79,9 @@ function printSummary(screen: Screen, summary: Summary): void {
   if (needs.message !== undefined) {
     screen.print(`    ${screen.paint('yellow', 'warning')}  ${needs.message}`)
   }
+  for (const { message, remedy } of needs.unseen) {
+    screen.print(`    ${screen.paint('cyan', 'note')}  not looked at: ${message}; ${remedy}`)
+  }
   for (const { name, command, warnings } of taskTypes) {
     screen.print(`${ok}  ${name}${command === undefined ? '' : `  (${command})`}`)
     for (const warning of warnings) {

@@ -39,7 +39,7 @@ describe('what a task type names and Nomad does not have', () => {
       { image: 'i', secrets: ['key'], configs: ['settings'] },
       { node_pool: 'gpu', variables },
     )
-    assert.deepEqual(await lacking(type, type), [])
+    assert.deepEqual(await lacking(type, type), { lacks: [], unseen: [] })
     assert.equal(nomad.asked.length, 4)
   })
 
@@ -50,9 +50,9 @@ describe('what a task type names and Nomad does not have', () => {
       { image: 'i', secrets: ['older', 'key'], configs: ['settings'] },
       { driver: 'podman', node_pool: 'gpu', variables },
     )
-    const found = await lacking(type)
+    const { lacks, unseen } = await lacking(type)
     assert.deepEqual(
-      found.map(({ path, message }) => [path.join('.'), message]),
+      lacks.map(({ path, message }) => [path.join('.'), message]),
       [
         ['x-task.nomad.driver', 'no node that is ready has the driver podman'],
         ['x-task.nomad.node_pool', 'Nomad has no node pool gpu'],
@@ -61,21 +61,63 @@ describe('what a task type names and Nomad does not have', () => {
         ['configs.0', 'the variable nomad/jobs has no item `s`'],
       ],
     )
-    assert.equal(found.at(-1)?.remedy, 'nomad var put nomad/jobs s=@FILE')
+    assert.equal(lacks.at(-1)?.remedy, 'nomad var put nomad/jobs s=@FILE')
+    assert.deepEqual(unseen, [])
   })
 
-  it('is nothing that the token may not read', async () => {
+  it('is nothing that the token may not see, which is told apart, with what it would take', async () => {
     nomad.on('GET *', { status: 403, body: 'Permission denied' })
-    assert.deepEqual(await lacking(typeOf({ image: 'i', secrets: ['key'] })), [])
+    const type = typeOf({ image: 'i', secrets: ['key', 'other'] }, { node_pool: 'gpu' })
+    assert.deepEqual(await lacking(type, type), {
+      lacks: [],
+      unseen: [
+        {
+          message:
+            'the token may not see the variables longhaul/secrets/key, longhaul/secrets/other-v2',
+          remedy:
+            'look with one whose policy has: namespace "default" { variables { path "longhaul/secrets/key" { capabilities = ["read"] } path "longhaul/secrets/other-v2" { capabilities = ["read"] } } }',
+        },
+        {
+          message: 'the token may not see the node pool gpu',
+          remedy: 'look with one whose policy has: node_pool "gpu" { policy = "read" }',
+        },
+        {
+          message: 'the token may not see the driver docker',
+          remedy: 'look with one whose policy has: node { policy = "read" }',
+        },
+      ],
+    })
   })
 
-  it('is no driver where no node is ready: that is another trouble', async () => {
+  it('is what may be seen where some of it may not', async () => {
+    nomad.on('GET /v1/var/longhaul/secrets/key', { status: 403, body: 'Permission denied' })
+    const { lacks, unseen } = await lacking(typeOf({ image: 'i', secrets: ['key', 'other'] }))
+    assert.deepEqual(
+      lacks.map(({ message }) => message),
+      ['Nomad has no variable longhaul/secrets/other-v2'],
+    )
+    assert.deepEqual(
+      unseen.map(({ message }) => message),
+      ['the token may not see the variable longhaul/secrets/key'],
+    )
+  })
+
+  it('is no driver where no node is ready, which is another trouble', async () => {
     nomad.on('GET /v1/nodes', { body: [node('exec', { Status: 'down' })] })
-    assert.deepEqual(await lacking(typeOf({ image: 'i' })), [])
+    assert.deepEqual(await lacking(typeOf({ image: 'i' })), {
+      lacks: [],
+      unseen: [
+        {
+          message: 'no node is ready that could have the driver docker',
+          remedy: 'nomad node status',
+        },
+      ],
+    })
   })
 
   it('is nothing of what cannot be read, which is refused elsewhere', async () => {
-    assert.deepEqual(await lacking(typeOf({ image: 'i', secrets: ['odd'] })), [])
+    const found = await lacking(typeOf({ image: 'i', secrets: ['odd'] }))
+    assert.deepEqual(found, { lacks: [], unseen: [] })
   })
 
   it('is not known where Nomad does not answer', async () => {

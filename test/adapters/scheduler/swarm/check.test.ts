@@ -99,7 +99,7 @@ describe('looking at an engine', () => {
   })
 
   const lacking = async (...types: ReturnType<typeof typeOf>[]) =>
-    (await examineSwarm({ socket: engine.socket }).lacking?.(types, never)) ?? assert.fail()
+    (await examineSwarm({ socket: engine.socket }).lacking?.(types, never))?.lacks ?? assert.fail()
 
   it('finds each secret, config and network that is not there, at its place', async () => {
     answers['/secrets'] = [200, [{ Spec: { Name: 'there' } }]]
@@ -171,7 +171,7 @@ describe('looking at a real swarm', function () {
       })
       const found = await examineSwarm({ socket }).lacking?.([type], never)
       assert.deepEqual(
-        found?.map(({ path }) => path),
+        found?.lacks.map(({ path }) => path),
         [
           ['secrets', '0'],
           ['networks', '1'],

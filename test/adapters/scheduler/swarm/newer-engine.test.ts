@@ -50,7 +50,7 @@ describe('an engine that answers no path with an old version', () => {
       assert.ok(result.ok, `${result.name}: ${result.message}`)
     }
     const lacking = serviceOf({ secrets: ['granted', 'none'], networks: ['back'] })
-    assert.equal((await examination.lacking?.([lacking], never))?.length, 1)
+    assert.equal((await examination.lacking?.([lacking], never))?.lacks.length, 1)
 
     const watched: Observation[] = []
     const watching = new AbortController()
