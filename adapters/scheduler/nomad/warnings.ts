@@ -1,4 +1,5 @@
-import { atPointer, isJsonObject, type JsonObject } from '../../../src/core/json.ts'
+import { isExternal } from '../../../src/core/compose/declared.ts'
+import { atPointer } from '../../../src/core/json.ts'
 import type { Service, TaskType } from '../../../src/core/task-type.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
 import type { SchedulerRefusal } from '../../../src/ports/scheduler-adapter.ts'
@@ -104,18 +105,13 @@ function grantWarnings(type: TaskType, settings: NomadSettings): readonly string
       settings,
       facts: {},
     }).flatMap(({ source, path, item }) =>
-      isExternal(declared?.[kind], source)
+      isExternal(declared?.[kind]?.[source])
         ? []
         : [
             `${kind}.${source} is never created by Longhaul: its value must be in the item \`${item}\` of the variable ${path} (\`external: true\`)`,
           ],
     ),
   )
-}
-
-function isExternal(declared: JsonObject | undefined, name: string): boolean {
-  const declaration = declared?.[name]
-  return isJsonObject(declaration) && declaration['external'] !== undefined
 }
 
 /** A unit of a task that nobody has asked for. */

@@ -1,5 +1,6 @@
 import { Rejected } from '../../../src/core/errors.ts'
 import { atPointer, isJsonObject, type Json, type JsonObject } from '../../../src/core/json.ts'
+import { isExternal } from '../../../src/core/compose/declared.ts'
 import { list, object } from '../../../src/core/compose/reader.ts'
 import type { Service, TaskType } from '../../../src/core/task-type.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
@@ -125,7 +126,7 @@ function declarationWarnings({ compose, declared }: Service): readonly string[] 
     used(kind).flatMap((name) => {
       const declaration: Json | undefined = declared?.[kind]?.[name]
       if (declaration === undefined && name === 'default') return []
-      if (isJsonObject(declaration) && declaration['external'] !== undefined) return []
+      if (isExternal(declaration)) return []
       return [
         `${kind}.${name} is never created by Longhaul: it must be in the swarm already (\`external: true\`)`,
       ]

@@ -1,5 +1,6 @@
+import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type JsonObject } from '../../../../src/core/json.ts'
+import type { JsonObject } from '../../../../src/core/json.ts'
 import { type GrantKind, grantsOf, templateOf } from './grants.ts'
 import { folderOfNode, type Mount, mountsIn } from './mount-form.ts'
 import { nomadVolume } from './nomad-volumes.ts'
@@ -68,15 +69,13 @@ function mountOf(mount: Mount, declared: JsonObject): JsonObject {
 function volumeOf({ written, path, source }: Mount, declared: JsonObject) {
   const options = object(written['volume'], 'volumes.volume')
   if (options['subpath'] !== undefined) throw new Unhonoured(path, 'Nomad mounts no subpaths')
-  const external = declared['external']
-  const isExternal = external !== undefined && external !== false
-  const named = isJsonObject(external) ? external['name'] : undefined
+  const external = isExternal(declared)
   const labels = {
-    ...(isExternal ? {} : pairs(declared['labels'], path)),
+    ...(external ? {} : pairs(declared['labels'], path)),
     ...pairs(options['labels'], path),
   }
-  const driver = isExternal ? undefined : text(declared['driver'], 'volumes.driver')
-  const driverOptions = isExternal ? {} : pairs(declared['driver_opts'], path)
+  const driver = external ? undefined : text(declared['driver'], 'volumes.driver')
+  const driverOptions = external ? {} : pairs(declared['driver_opts'], path)
   const config = present({
     name: driver,
     options: Object.keys(driverOptions).length === 0 ? undefined : [driverOptions],
@@ -87,7 +86,7 @@ function volumeOf({ written, path, source }: Mount, declared: JsonObject) {
     driver_config: Object.keys(config).length === 0 ? undefined : config,
   })
   return {
-    source: source === undefined ? undefined : (text(declared['name'] ?? named, 'name') ?? source),
+    source: source === undefined ? undefined : realName(declared, source),
     volume_options: Object.keys(volumeOptions).length === 0 ? undefined : volumeOptions,
   }
 }

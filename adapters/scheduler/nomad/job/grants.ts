@@ -1,3 +1,4 @@
+import { realName } from '../../../../src/core/compose/declared.ts'
 import { list, number, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
@@ -61,10 +62,7 @@ function variableOf(
   at: Path,
 ): { readonly path: string; readonly item: string } {
   const said = object(variables[source], 'x-task.nomad.variables')
-  const declaration = object(declared?.[kind]?.[source], kind)
-  const external = declaration['external']
-  const named = isJsonObject(external) ? external['name'] : undefined
-  const name = text(declaration['name'] ?? named, kind) ?? source
+  const name = realName(declared?.[kind]?.[source], source)
   const path = text(said['path'], 'x-task.nomad.variables.path') ?? `longhaul/${kind}/${name}`
   if (!VARIABLE_PATH.test(path)) {
     throw new Unhonoured(

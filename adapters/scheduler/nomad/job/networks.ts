@@ -1,3 +1,4 @@
+import { realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
@@ -70,18 +71,14 @@ function attachmentOf(value: Json, { path, unit }: Subject): Attachment | undefi
   if (Object.keys(pairs(options['driver_opts'], [...at, 'driver_opts'])).length > 0) {
     throw new Unhonoured([...at, 'driver_opts'], 'Nomad hands none over')
   }
-  return { name: realName(first.name, unit.service), path: at, options }
+  return {
+    name: realName(unit.service.declared?.networks?.[first.name], first.name),
+    path: at,
+    options,
+  }
 }
 
 /** Compose's own network of a project; a task belongs to none. */
 function isComposeDefault(name: string, { declared }: Service): boolean {
   return name === 'default' && declared?.networks?.[name] === undefined
-}
-
-/** `name`, or the key itself. */
-function realName(key: string, { declared }: Service): string {
-  const declaration = object(declared?.networks?.[key], 'networks')
-  const external = declaration['external']
-  const older = isJsonObject(external) ? external['name'] : undefined
-  return text(declaration['name'] ?? older, 'networks') ?? key
 }

@@ -1,9 +1,9 @@
+import { realName } from '../../../../src/core/compose/declared.ts'
 import { list, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { refused } from './draft.ts'
 import { modeOf } from './mode.ts'
-import { nameOf } from './networks.ts'
 
 export type GrantKind = 'secrets' | 'configs'
 
@@ -22,7 +22,7 @@ export function grantsOf({ compose, declared }: Service, kind: GrantKind): reado
     const source = text(written['source'], `${key}.source`)
     if (source === undefined) throw refused(key, 'it needs a source')
     return {
-      name: nameOf(declared?.[kind]?.[source], source),
+      name: realName(declared?.[kind]?.[source], source),
       file: {
         // A secret's is a file name under /run/secrets, a config's a path.
         Name: text(written['target'], key) ?? (kind === 'secrets' ? source : `/${source}`),

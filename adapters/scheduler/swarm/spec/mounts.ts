@@ -1,3 +1,4 @@
+import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
 import { bytes, list, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
@@ -100,20 +101,18 @@ function volumeOf(
   const options = object(written['volume'], `${key}.volume`)
   const subpath = text(options['subpath'], `${key}.volume.subpath`)
   const volume = object(declared?.volumes?.[source ?? ''], `volumes.${source ?? ''}`)
-  const external = volume['external']
-  const isExternal = external !== undefined && external !== false
-  const named = isJsonObject(external) ? external['name'] : undefined
+  const external = isExternal(volume)
   const labels = { ...pairs(volume['labels'], 'labels'), ...pairs(options['labels'], 'labels') }
   const driver = presentOrNone({
-    Name: isExternal ? undefined : text(volume['driver'], 'volumes.driver'),
-    Options: isExternal ? undefined : presentOrNone(pairs(volume['driver_opts'], 'driver_opts')),
+    Name: external ? undefined : text(volume['driver'], 'volumes.driver'),
+    Options: external ? undefined : presentOrNone(pairs(volume['driver_opts'], 'driver_opts')),
   })
   return {
-    Source: source === undefined ? undefined : (text(volume['name'] ?? named, key) ?? source),
+    Source: source === undefined ? undefined : realName(volume, source),
     VolumeOptions: presentOrNone({
       NoCopy: flag(options['nocopy'], `${key}.volume.nocopy`),
       Subpath: subpath,
-      Labels: isExternal ? undefined : presentOrNone(labels),
+      Labels: external ? undefined : presentOrNone(labels),
       DriverConfig: driver,
     }),
   }

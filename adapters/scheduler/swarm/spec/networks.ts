@@ -1,3 +1,4 @@
+import { realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
@@ -17,7 +18,7 @@ export function networksOf({ compose, declared }: Service): readonly JsonObject[
   return named.flatMap(([name, options]) => {
     // Compose's own network of a project; a task belongs to none.
     if (name === 'default' && declared?.networks?.[name] === undefined) return []
-    return [attachment(nameOf(declared?.networks?.[name], name), options, `networks.${name}`)]
+    return [attachment(realName(declared?.networks?.[name], name), options, `networks.${name}`)]
   })
 }
 
@@ -32,12 +33,4 @@ function attachment(target: string, options: Json, key: string): JsonObject {
     Aliases: aliases,
     DriverOpts: presentOrNone(pairs(wanted['driver_opts'], `${key}.driver_opts`)),
   })
-}
-
-/** The name in the swarm of what the top level declares under a key: `name`, or the key itself. */
-export function nameOf(declaration: Json | undefined, key: string): string {
-  if (!isJsonObject(declaration)) return key
-  const external = declaration['external']
-  const older = isJsonObject(external) ? external['name'] : undefined
-  return text(declaration['name'] ?? older, key) ?? key
 }
