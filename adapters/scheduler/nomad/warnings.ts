@@ -1,9 +1,8 @@
-import { isExternal } from '../../../src/core/compose/declared.ts'
 import { atPointer } from '../../../src/core/json.ts'
 import type { Service, TaskType } from '../../../src/core/task-type.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
 import type { SchedulerRefusal } from '../../../src/ports/scheduler-adapter.ts'
-import { grantsOf } from './job/grants.ts'
+import { declarationWarnings, defaultNetworkWarnings } from './declaration-warnings.ts'
 import { unhonouredOf } from './job/job.ts'
 import { looksFilledIn } from './job/literal.ts'
 import { mountsIn } from './job/mount-form.ts'
@@ -31,7 +30,8 @@ export function warningsOf(type: TaskType): readonly string[] {
     ...graceWarnings(service),
     ...pluginNeeds(service, settings),
     ...environmentWarnings(service),
-    ...grantWarnings(type, settings),
+    ...declarationWarnings({ unit: sampleOf(type), settings, facts: {} }),
+    ...defaultNetworkWarnings(service),
   ]
 }
 
@@ -92,25 +92,6 @@ function environmentWarnings({ environment }: Service): readonly string[] {
           `environment.${name} is given as it is: Nomad fills in none of its variables, for some values come from a message`,
         ]
       : [],
-  )
-}
-
-/** Nothing is ever created: what is not declared external would be expected to be made by somebody. */
-function grantWarnings(type: TaskType, settings: NomadSettings): readonly string[] {
-  const { compose, declared } = type.service
-  return (['secrets', 'configs'] as const).flatMap((kind) =>
-    grantsOf(compose[kind] ?? null, kind, {
-      path: [kind],
-      unit: sampleOf(type),
-      settings,
-      facts: {},
-    }).flatMap(({ source, path, item }) =>
-      isExternal(declared?.[kind]?.[source])
-        ? []
-        : [
-            `${kind}.${source} is never created by Longhaul: its value must be in the item \`${item}\` of the variable ${path} (\`external: true\`)`,
-          ],
-    ),
   )
 }
 

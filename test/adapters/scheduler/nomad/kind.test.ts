@@ -89,6 +89,16 @@ describe('what Nomad has to say of a task type', () => {
       /^secrets\.s is never created by Longhaul: its value must be in the item `value` of the variable longhaul\/secrets\/s/,
     ],
     [
+      { networks: ['n'] },
+      /^networks\.n is never created by Longhaul: the driver must have `real` on the nodes/,
+    ],
+    [
+      { networks: ['e'] },
+      /^networks\.e\.internal says nothing: what is external is there already$/,
+    ],
+    [{ secrets: ['e'] }, /^secrets\.e\.file says nothing: what is external is there already$/],
+    [{ networks: ['default'] }, /^networks\.default: nothing makes one, so that the task gets/],
+    [
       { command: ['x'], pull_policy: 'always' },
       /^image is passed over: the driver exec runs what is installed on the node$/,
       { driver: 'exec' },
@@ -96,7 +106,11 @@ describe('what Nomad has to say of a task type', () => {
   ]
   for (const [service, says, nomad] of SAID) {
     it(`is said of ${JSON.stringify(service)}`, () => {
-      const top = { secrets: { s: {} }, volumes: { v: {} } }
+      const top = {
+        secrets: { s: {}, e: { external: true, file: './e' } },
+        volumes: { v: {} },
+        networks: { n: { driver: 'overlay', name: 'real' }, e: { external: true, internal: true } },
+      }
       const told = warnings({ image: 'i', ...service }, nomad, top)
       assert.equal(told.filter((one) => says.test(one)).length, 1, told.join('\n'))
     })

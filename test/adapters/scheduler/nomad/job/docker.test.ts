@@ -113,6 +113,13 @@ translationSuite('docker', {
       'Config',
       { image: 'i', network_mode: 'backend', network_aliases: ['a'], ipv4_address: '10.0.0.2' },
     ],
+    [
+      'networks',
+      // Of one network it is clear that it comes first.
+      { networks: { back: { mac_address: '02:42:ac:11:00:01', priority: 5, gw_priority: 1 } } },
+      'Config',
+      { image: 'i', network_mode: 'backend', mac_address: '02:42:ac:11:00:01' },
+    ],
     ['network_mode', { network_mode: 'host' }, 'Config/network_mode', 'host'],
     ['network_mode', { network_mode: 'none' }, 'Config/network_mode', 'none'],
     [
@@ -448,6 +455,26 @@ translationSuite('docker', {
     [{ secrets: [{ source: 'key', uid: 'root' }] }, /^secrets\[0\]\.uid: Nomad knows owners/],
     [{ networks: ['back', 'front'] }, /^networks\[1\]: Nomad puts a container on one network$/],
     [{ networks: { back: { driver_opts: { a: 1 } } } }, /^networks\.back\.driver_opts: /],
+    [
+      { networks: { back: { link_local_ips: ['169.254.1.1'] } } },
+      /^networks\.back\.link_local_ips: Nomad hands none over$/,
+    ],
+    [
+      { networks: { back: { interface_name: 'eth9' } } },
+      /^networks\.back\.interface_name: the driver names interfaces itself$/,
+    ],
+    [{ networks: { back: { alias: 'a' } } }, /^networks\.back\.alias: Nomad has nothing/],
+    [
+      { networks: { default: { aliases: ['a'] } } },
+      /^networks\.default: nothing makes one that could be asked for anything/,
+    ],
+    [
+      {
+        mac_address: '02:42:ac:11:00:01',
+        networks: { back: { mac_address: '02:42:ac:11:00:02' } },
+      },
+      /^networks\.back\.mac_address: it is written as `mac_address` of the service as well$/,
+    ],
     [{ network_mode: 'service:x' }, /^network_mode: /],
     [{ healthcheck: { test: 'true' } }, /^healthcheck: Nomad checks the health of services alone/],
     [{ tmpfs: '/run:uid=1' }, /^tmpfs: docker knows `size` and `mode` alone, not 'uid=1'$/],

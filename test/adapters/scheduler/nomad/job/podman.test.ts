@@ -35,6 +35,12 @@ translationSuite('podman', {
       'Config',
       { image: 'i', network_mode: 'backend', ipv6_address: 'fd00::2' },
     ],
+    [
+      'networks',
+      { networks: { back: { mac_address: '02:42:ac:11:00:01' } } },
+      'Config/static_mac',
+      '02:42:ac:11:00:01',
+    ],
     ['network_mode', { network_mode: 'none' }, 'Config/network_mode', 'none'],
     ['volumes', { volumes: ['/h:/c'] }, 'Config/volumes', ['/h:/c']],
     [
@@ -168,6 +174,7 @@ translationSuite('podman', {
       { volumes: { data: {} } },
     ],
     [{ networks: { back: { aliases: ['a'] } } }, /^networks\.back\.aliases: podman gives no/],
+    [{ networks: { back: { driver_opts: { a: 1 } } } }, /^networks\.back\.driver_opts: /],
     [{ logging: { driver: 'syslog' } }, /^logging\.driver: must be nomad or journald$/],
     [{ devices: ['vendor.com/gpu=all'] }, /^devices\[0\]: /],
     [
