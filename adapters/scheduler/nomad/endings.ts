@@ -9,7 +9,8 @@ import type { AllocationView } from './views.ts'
 const LOG_TAIL_MS = 3_000
 /** Of one list: what has no tail by then is told without. */
 const ALL_TOGETHER_MS = 10_000
-const MOST_AT_A_TIME = 8
+/** Of which each asks for two outputs, over six connections. */
+const MOST_AT_A_TIME = 3
 
 /**
  * The end of the output of what is over. A node throws the files away when it needs the room

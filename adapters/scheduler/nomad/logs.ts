@@ -23,7 +23,7 @@ export async function tailOf(
   if (bytes === 0) return ''
   const [out, err] = await Promise.all(
     (['stdout', 'stderr'] as const).map((type) =>
-      gathered(read(api, allocation, type, 'calls', { origin: 'end', offset: bytes }, signal)),
+      gathered(read(api, allocation, type, 'tails', { origin: 'end', offset: bytes }, signal)),
     ),
   )
   return tailOfBoth(out ?? Buffer.alloc(0), err ?? Buffer.alloc(0), bytes)

@@ -8,23 +8,20 @@ import { checkNomad } from './check.ts'
 import type { NomadApi } from './client/nomad-api.ts'
 import { Endings } from './endings.ts'
 import { isOver } from './exit.ts'
-import { followOf } from './follow.ts'
+import { Followers } from './followers.ts'
 import { unitOf } from './identity.ts'
 import { jobOf } from './job/job.ts'
-import { hasStarted, outputOf, tailOf } from './logs.ts'
 import { Nodes } from './nodes.ts'
-import { pause } from './pause.ts'
 import { register } from './register.ts'
 import { allocationsOf, deregister, jobPath, removeJob } from './remove.ts'
 import { type SeenUnit, unitOfJob } from './sight.ts'
-import type { AllocationView, JobState, JobView } from './views.ts'
+import { unitLogs } from './unit-logs.ts'
+import type { JobState, JobView } from './views.ts'
 import { subscribe } from './watch/event-stream.ts'
 import { changedJobs } from './watch/job-changes.ts'
 import { JobStates, statesOf } from './watch/job-states.ts'
 import { readJobs, UNIT_PREFIX } from './watch/read-jobs.ts'
 
-/** A follower of a unit that does not run yet looks again after so long. */
-const LOOK_AGAIN_MS = 500
 const DEREGISTER_MS = 5_000
 
 /**
@@ -39,6 +36,7 @@ export class NomadScheduler implements SchedulerAdapter {
   readonly #nodes: Nodes
   readonly #states = new JobStates()
   readonly #endings: Endings
+  readonly #followers = new Followers()
   readonly #logger: Logger
   readonly #closed = new AbortController()
   /** What was deregistered because Nomad would have run it again. */
@@ -122,22 +120,9 @@ export class NomadScheduler implements SchedulerAdapter {
       readonly signal: AbortSignal
     },
   ): AsyncGenerator<string, void, undefined> {
-    const { tailBytes, follow = false } = options
     const signal = this.#until(options.signal)
-    for (;;) {
-      const allocation = first(await allocationsOf(this.#api, name, signal))
-      const over = allocation !== undefined && isOver(allocation)
-      if (allocation !== undefined && hasStarted(allocation)) {
-        if (follow && !over) yield* followOf(this.#api, allocation, tailBytes, signal)
-        else if (tailBytes === undefined) yield* outputOf(this.#api, allocation, signal)
-        else yield await tailOf(this.#api, allocation, tailBytes, signal)
-        return
-      }
-      if (!follow || over) return
-      const job = await this.#job(name, signal)
-      if (job === undefined || job.Status === 'dead') return
-      await pause(LOOK_AGAIN_MS, signal)
-    }
+    const parts = { api: this.#api, followers: this.#followers }
+    yield* unitLogs(parts, name, { ...options, signal })
   }
 
   async check(signal: AbortSignal): Promise<readonly CheckResult[]> {
@@ -234,9 +219,4 @@ export class NomadScheduler implements SchedulerAdapter {
     }
     return AbortSignal.any([signal, this.#closed.signal])
   }
-}
-
-/** The attempt's own: any later one is a copy. */
-function first(allocations: readonly AllocationView[]): AllocationView | undefined {
-  return allocations.toSorted((a, b) => a.CreateIndex - b.CreateIndex)[0]
 }

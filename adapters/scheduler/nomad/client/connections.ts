@@ -4,11 +4,11 @@ import { buildConnector, Pool } from 'undici'
 import type { NomadTarget } from './target.ts'
 
 /**
- * Nomad lets one address have 100 connections (`http_max_conns_per_client`), which daemons behind one
- * address share. Streams have their own, so that logs that are followed hold up neither a call nor the
- * events.
+ * Nomad lets one address have 100 connections (`http_max_conns_per_client`): two daemons behind one
+ * address stay below. Whatever may take long has its own, so that nobody who reads logs holds up a call
+ * or the events, and no node that does not answer for them the calls.
  */
-const MOST = { calls: 16, events: 2, logs: 32 } as const
+const MOST = { calls: 16, events: 2, logs: 24, tails: 6 } as const
 
 export type Purpose = keyof typeof MOST
 
@@ -30,7 +30,12 @@ export class Connections {
         headersTimeout: ANSWER_MS,
         bodyTimeout: ANSWER_MS,
       })
-    this.#pools = { calls: pool(MOST.calls), events: pool(MOST.events), logs: pool(MOST.logs) }
+    this.#pools = {
+      calls: pool(MOST.calls),
+      events: pool(MOST.events),
+      logs: pool(MOST.logs),
+      tails: pool(MOST.tails),
+    }
   }
 
   of(purpose: Purpose): Pool {

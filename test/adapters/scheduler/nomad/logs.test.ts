@@ -7,12 +7,15 @@ import {
   type ReplayAnswer,
   type ReplayStream,
 } from '../../../support/nomad-replay.ts'
-import { until } from '../../../support/store.ts'
+import { startedTask, until } from '../../../support/store.ts'
+import { REAL_CLOCK, startHarness } from '../../../http/harness.ts'
 import { openedOn, type OpenedScheduler } from './opened.ts'
 
 const never = new AbortController().signal
 const STARTED = '2026-01-01T00:00:00Z'
 const LOGS = '/v1/client/fs/logs/a1'
+/** A node’s come every second; further apart than what lies in a pipe. */
+const BEAT_MS = 600
 
 const allocation = (state: string, ClientStatus: string): AllocationView => ({
   ID: 'a1',
@@ -96,43 +99,49 @@ describe('the logs of Nomad', () => {
   describe('that are followed', () => {
     let out: ReplayStream
     let err: ReplayStream
-    let over: (answer: ReplayAnswer) => void
+    let said: ReplayAnswer | (() => ReplayAnswer)
+    let beating: NodeJS.Timeout | undefined
     beforeEach(() => {
       replay.streams(LOGS, 'chunked')
-      // As a blocking query: answered when there is something to say.
-      const said = new Promise<ReplayAnswer>((resolve) => (over = resolve))
-      replay.on('GET /v1/allocation/a1', () => said)
+      said = { body: RUNNING }
+      replay.on('GET /v1/allocation/a1', () => (typeof said === 'function' ? said() : said))
     })
-    /** Reads on; both streams are there when it resolves. */
+    afterEach(() => {
+      clearInterval(beating)
+    })
+    const looks = () => replay.asked.filter((one) => one.includes('/v1/allocation/a1')).length
+    const lookedAgain = async () => {
+      const before = looks()
+      await until(() => looks() > before, 'it is looked at again')
+    }
+    /** Both streams are there when it resolves, and beat from then on as those of a node do. */
+    const streaming = async () => {
+      const streams = [await replay.stream(0), await replay.stream(1)]
+      const of = (type: string) => streams.find(({ url }) => url.searchParams.get('type') === type)!
+      out = of('stdout')
+      err = of('stderr')
+      beating = setInterval(() => {
+        for (const stream of [out, err]) void stream.write('{}')
+      }, BEAT_MS)
+    }
+    /** Reads on. */
     const following = async (options: Parameters<typeof logs>[0] = {}) => {
       let text = ''
       const reading = (async () => {
         for await (const chunk of logs({ follow: true, ...options })) text += chunk
       })()
       reading.catch(() => undefined)
-      const streams = [await replay.stream(0), await replay.stream(1)]
-      const of = (type: string) => streams.find(({ url }) => url.searchParams.get('type') === type)!
-      out = of('stdout')
-      err = of('stderr')
+      await streaming()
       return { reading, text: () => text }
-    }
-    const beats = async () => {
-      for (const stream of [out, err, out, err]) await stream.write('{}')
     }
 
     it('come as they are written, whichever way they are cut', async () => {
-      const { reading, text } = await following()
+      const { text } = await following()
       const one = Buffer.from(frame('zwölf\n'))
       for (const byte of one) await out.write(Buffer.from([byte]))
       await until(() => text() === 'zwölf\n', 'the first line')
       await err.write(`{}${frame('drei\n')}{}`)
       await until(() => text() === 'zwölf\ndrei\n', 'the second line')
-      over({ body: OVER })
-      await until(async () => {
-        await beats()
-        return out.closed && err.closed
-      }, 'both are left')
-      await reading
     })
 
     it('keep a character that comes in two pieces', async () => {
@@ -146,43 +155,66 @@ describe('the logs of Nomad', () => {
     it('end when the task has, with what was still under way', async () => {
       const { reading, text } = await following()
       await out.write(frame('one\n'))
-      over({ body: OVER })
+      said = { body: OVER }
+      await lookedAgain()
       await out.write('{}')
       await out.write(frame('two\n'))
-      await until(async () => {
-        await beats()
-        return out.closed && err.closed
-      }, 'both are left')
       await reading
       assert.equal(text(), 'one\ntwo\n')
+      await until(() => out.closed && err.closed, 'both are left')
+    })
+
+    it('end with all of it for whoever reads slowly, whatever has come meanwhile', async () => {
+      const slowly = logs({ follow: true })
+      const first = slowly.next()
+      await streaming()
+      clearInterval(beating)
+      await err.write(frame('one\n'))
+      assert.equal((await first).value, 'one\n')
+      // The reader is busy; in the pipe, one behind the other, there is:
+      for (const piece of ['{}', '{}', '{}', frame('two\n'), '{}', '{}', '{}']) {
+        await out.write(piece)
+      }
+      said = { body: OVER }
+      await lookedAgain()
+      for (const _ of [1, 2, 3]) await opened.scheduler.check(never)
+      const second = slowly.next()
+      await streaming()
+      assert.equal((await second).value, 'two\n')
+      assert.equal((await slowly.next()).done, true)
+    })
+
+    it('end when the task has, though nobody could say so before', async () => {
+      const answers: ReplayAnswer[] = [{ status: 500, body: 'No cluster leader' }]
+      said = () => answers.shift() ?? { body: OVER }
+      const { reading, text } = await following()
+      await out.write(frame('one\n'))
+      await reading
+      assert.equal(text(), 'one\n')
+      assert.equal(looks(), 2)
     })
 
     it('go on while the task does, however many heartbeats come', async () => {
       const { text } = await following()
-      for (let i = 0; i < 5; i += 1) await beats()
+      await lookedAgain()
+      await lookedAgain()
       await out.write(frame('late\n'))
       await until(() => text() === 'late\n', 'it is there')
       assert.ok(!out.closed && !err.closed)
     })
 
     it('end when the allocation is not known any more', async () => {
+      said = { status: 404, body: 'alloc not found' }
       const { reading } = await following()
-      over({ status: 404, body: 'alloc not found' })
-      await until(async () => {
-        await beats()
-        return out.closed && err.closed
-      }, 'both are left')
       await reading
+      await until(() => out.closed && err.closed, 'both are left')
     })
 
     it('end with the task where its node goes with it', async () => {
       const { reading, text } = await following()
       await out.write(frame('one\n'))
       await until(() => text() === 'one\n', 'it is there')
-      await until(() => replay.asked.some((one) => one.includes('/allocation/a1')), 'it is asked')
-      over({ body: { ...OVER, ClientStatus: 'lost' } })
-      // What is asked for after that, and answered, comes after it.
-      for (const _ of [1, 2, 3]) await opened.scheduler.check(never)
+      said = { body: { ...OVER, ClientStatus: 'lost' } }
       out.destroy()
       await reading
       assert.equal(text(), 'one\n')
@@ -219,11 +251,11 @@ describe('the logs of Nomad', () => {
 
     it('are waited for before the task has started', async () => {
       allocations = []
-      const looks = () => replay.asked.filter((one) => one.includes('/allocations')).length
+      const asked = () => replay.asked.filter((one) => one.includes('/allocations')).length
       const starting = following()
-      await until(() => looks() > 0, 'it is looked for')
+      await until(() => asked() > 0, 'it is looked for')
       allocations = [PENDING]
-      await until(() => looks() > 1, 'it is looked for again')
+      await until(() => asked() > 1, 'it is looked for again')
       allocations = [RUNNING]
       await starting
     })
@@ -234,6 +266,74 @@ describe('the logs of Nomad', () => {
         job = gone
         assert.equal(await read({ follow: true }), '')
       }
+    })
+
+    describe('by many', () => {
+      const MOST = 10
+      const refused = { name: 'Unavailable', code: 'too-many-followers' }
+      let followers: { readonly reader: ReturnType<typeof logs>; readonly given: AbortController }[]
+      beforeEach(() => {
+        followers = []
+      })
+      afterEach(() => {
+        for (const { given } of followers) given.abort()
+      })
+      /** Resolves once it has read something, and is not asked for more. */
+      const follow = async () => {
+        const given = new AbortController()
+        const follower = { reader: logs({ follow: true, signal: given.signal }), given }
+        const n = followers.push(follower) - 1
+        const first = follower.reader.next()
+        // A failure is told at once, in place of streams.
+        await Promise.race([first, replay.stream(2 * n + 1)])
+        await (await replay.stream(2 * n)).write(frame('x'))
+        assert.equal((await first).value, 'x')
+        return follower
+      }
+      const full = async (): Promise<void> => {
+        for (let i = 0; i < MOST; i += 1) await follow()
+      }
+      const refuses = () => assert.rejects(logs({ follow: true }).next(), refused)
+
+      it('hold up no call, and one too many is told so at once', async () => {
+        await full()
+        await refuses()
+        for (const path of ['jobs', 'allocations', 'evaluations', 'nodes']) {
+          replay.on(`GET /v1/${path}`, { body: [] })
+        }
+        assert.deepEqual(await opened.scheduler.list(AbortSignal.timeout(5_000)), [])
+        // What does not wait for more is read all the same.
+        allocations = [PENDING]
+        assert.equal(await read(), '')
+      })
+
+      it('leave room when they leave, in whichever way', async () => {
+        await full()
+        await followers[0]!.reader.return()
+        await follow()
+        await refuses()
+        const more = followers[1]!.reader.next()
+        followers[1]!.given.abort()
+        await assert.rejects(more, Unavailable)
+        await follow()
+        await refuses()
+        // Nobody comes back for what it would have said.
+        followers[2]!.given.abort()
+        await follow()
+        await refuses()
+      })
+
+      it('are answered over HTTP with what to do', async () => {
+        await full()
+        await using http = await startHarness({ scheduler: opened.scheduler })
+        await startedTask(http.store, REAL_CLOCK, '1', { state: 'queued' }, { state: 'running' })
+        const path = '/v1/tasks/encode/1/attempts/1/logs'
+        const { status, headers, body } = await http.call('GET', `${path}?follow=true`)
+        assert.equal(status, 503)
+        assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/)
+        assert.equal(body['code'], 'too-many-followers')
+        assert.match(String(body['detail']), /^10 logs are followed already.*without following it$/)
+      })
     })
   })
 })

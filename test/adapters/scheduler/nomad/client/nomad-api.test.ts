@@ -139,24 +139,30 @@ describe('the API of Nomad', () => {
     }
   })
 
-  it('uses few connections, and none of its streams holds up a call', async () => {
+  it('uses few connections, and nothing that takes long holds up anything else', async () => {
     await using api = apiOf({ address: replay.address })
     replay.streams('/v1/slow', 'chunked')
     const left = new AbortController()
-    const slow = Array.from({ length: 40 }, () =>
-      api.call('GET', '/v1/slow', { signal: left.signal }),
-    )
-    const followed = Array.from({ length: 40 }, () =>
-      api.stream('/v1/slow', { signal: left.signal, query: {}, purpose: 'logs', silenceMs: 9_000 }),
-    )
-    for (const one of [...slow, ...followed]) one.catch(() => undefined)
-    await replay.stream(16 + 32 - 1)
-    const options = { signal: left.signal, query: {}, purpose: 'events', silenceMs: 9_000 } as const
+    const { signal } = left
+    const stream = (purpose: 'events' | 'logs' | 'tails') =>
+      api.stream('/v1/slow', { signal, query: { purpose }, purpose, silenceMs: 9_000 })
+    const waiting = Array.from({ length: 40 }, () => [
+      stream('logs'),
+      stream('tails'),
+      api.call('GET', '/v1/slow', { signal }),
+    ]).flat()
+    for (const one of waiting) one.catch(() => undefined)
+    await replay.stream(24 + 6 + 16 - 1)
+    await stream('events')
+    await stream('events')
+    const late = stream('events')
+    late.catch(() => undefined)
     // Everything else waits for a connection.
-    await api.stream('/v1/slow', options)
-    assert.equal(replay.asked.length, 16 + 32 + 1)
+    const asked = (purpose: string) => replay.asked.filter((one) => one.includes(purpose)).length
+    assert.deepEqual([asked('=logs'), asked('=tails'), asked('=events')], [24, 6, 2])
+    assert.equal(replay.asked.length, 48)
     left.abort()
-    await Promise.allSettled([...slow, ...followed])
+    await Promise.allSettled([...waiting, late])
   })
 
   describe('and its token', () => {
