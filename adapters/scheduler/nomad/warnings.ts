@@ -1,4 +1,3 @@
-import { atPointer } from '../../../src/core/json.ts'
 import type { Service, TaskType } from '../../../src/core/task-type.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
 import type { SchedulerRefusal } from '../../../src/ports/scheduler-adapter.ts'
@@ -7,9 +6,8 @@ import { unhonouredOf } from './job/job.ts'
 import { looksFilledIn } from './job/literal.ts'
 import { mountsIn } from './job/mount-form.ts'
 import { type NomadSettings, settingsOf } from './job/settings.ts'
+import { resourceWarnings } from './resource-warnings.ts'
 
-/** What Nomad gives a task of which nothing is said (nomad/structs, DefaultResources). */
-const DEFAULT_MEMORY = '300M'
 /** What a client cuts a grace at, unless it is told otherwise (`max_kill_timeout`). */
 const LONGEST_GRACE_MS = 30_000
 
@@ -26,7 +24,7 @@ export function warningsOf(type: TaskType): readonly string[] {
   const settings = settingsOf(service)
   return [
     ...imageWarnings(service, settings),
-    ...memoryWarnings(service, settings),
+    ...resourceWarnings(service, settings),
     ...graceWarnings(service),
     ...pluginNeeds(service, settings),
     ...environmentWarnings(service),
@@ -42,21 +40,6 @@ function imageWarnings({ compose }: Service, { driver }: NomadSettings): readonl
       ? []
       : [`${key} is passed over: the driver ${driver} runs what is installed on the node`],
   )
-}
-
-function memoryWarnings({ compose }: Service, { driver }: NomadSettings): readonly string[] {
-  const of = (key: string) => atPointer(compose, `/deploy/resources/${key}/memory`)
-  const [limit, reserved] = [of('limits'), of('reservations')]
-  const limitKey = 'deploy.resources.limits.memory'
-  const reservedKey = 'deploy.resources.reservations.memory'
-  if (limit === undefined && reserved === undefined) {
-    return [`${limitKey} is not written: Nomad holds a task to ${DEFAULT_MEMORY}`]
-  }
-  if (limit === undefined) {
-    return [`${reservedKey} is the limit as well: Nomad holds a task to what it reserves`]
-  }
-  if (reserved === undefined || driver === 'docker') return []
-  return [`${reservedKey} is passed over: under ${driver} the whole limit is reserved`]
 }
 
 function graceWarnings({ stopGraceMs }: Service): readonly string[] {

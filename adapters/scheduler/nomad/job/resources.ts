@@ -46,8 +46,8 @@ interface Share {
 }
 
 function cpuOf({ limits, reservations }: Wanted, { path, settings }: Subject): Share {
-  const limit = number(limits['cpus'], 'deploy.resources.limits.cpus')
-  const reserved = number(reservations['cpus'], 'deploy.resources.reservations.cpus')
+  const limit = cpusOf(limits, [...path, 'limits'])
+  const reserved = cpusOf(reservations, [...path, 'reservations'])
   const at = [...path, limit === undefined ? 'reservations' : 'limits', 'cpus']
   const { driver, cpuMhz } = settings
   if (cpuMhz !== undefined) {
@@ -60,11 +60,19 @@ function cpuOf({ limits, reservations }: Wanted, { path, settings }: Subject): S
   }
   const cores = limit ?? reserved
   if (cores === undefined) return {}
-  if (Number.isInteger(cores) && cores > 0) return { resources: { Cores: cores } }
+  if (Number.isInteger(cores)) return { resources: { Cores: cores } }
   throw new Unhonoured(
     at,
     `Nomad gives whole cores or a share in MHz: write \`x-task.nomad.cpu\` beside ${cores}`,
   )
+}
+
+/** None of them is no limit, and no reservation. */
+function cpusOf(asked: JsonObject, path: Path): number | undefined {
+  const at = [...path, 'cpus']
+  const cpus = number(asked['cpus'], dotted(at)) ?? 0
+  if (cpus < 0) throw new Unhonoured(at, `${cpus} is no number of CPUs`)
+  return cpus === 0 ? undefined : cpus
 }
 
 function memoryOf(

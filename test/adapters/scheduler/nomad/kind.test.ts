@@ -79,6 +79,19 @@ describe('what Nomad has to say of a task type', () => {
       /^deploy\.resources\.reservations\.memory is passed over: under podman/,
       { driver: 'podman' },
     ],
+    [
+      { deploy: { resources: { limits: { memory: '1g' }, reservations: { memory: '2g' } } } },
+      /^deploy\.resources\.reservations\.memory is passed over: it is more than the limit$/,
+    ],
+    [
+      { deploy: { resources: { limits: { cpus: 4 }, reservations: { cpus: 1 } } } },
+      /^deploy\.resources\.reservations\.cpus is passed over: the whole limit is reserved$/,
+    ],
+    [
+      { deploy: { resources: { reservations: { cpus: 1 } } } },
+      /^deploy\.resources\.reservations\.cpus is passed over: `x-task\.nomad\.cpu` is reserved$/,
+      { cpu: 500 },
+    ],
     [{ stop_grace_period: '45s' }, /^stop_grace_period: a client of Nomad cuts it at 30s/],
     [{ volumes: ['/h:/c'] }, /^volumes need `volumes \{ enabled = true \}`/],
     [{ volumes: ['v:/c'] }, /^volumes need `volumes \{ enabled = true \}`/],
@@ -115,6 +128,16 @@ describe('what Nomad has to say of a task type', () => {
       assert.equal(told.filter((one) => says.test(one)).length, 1, told.join('\n'))
     })
   }
+
+  it('is nothing of a reservation that comes to the same', () => {
+    const same = { cpus: 2, memory: '1g' }
+    for (const reservations of [same, { cpus: 0, memory: '512m' }]) {
+      const deploy = { resources: { limits: same, reservations } }
+      assert.deepEqual(warnings({ image: 'i', deploy }), [])
+    }
+    const deploy = { resources: { limits: same, reservations: { cpus: 0 } } }
+    assert.deepEqual(warnings({ image: 'i', deploy }, { cpu: 500 }), [])
+  })
 
   it('is nothing of volumes that are Nomad’s own, and of secrets that somebody makes', () => {
     const told = warnings(

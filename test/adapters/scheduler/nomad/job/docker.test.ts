@@ -256,6 +256,26 @@ translationSuite('docker', {
       true,
       { cpu: 600 },
     ],
+    // No limit and no reservation, to Compose.
+    [
+      'deploy.resources',
+      { deploy: { resources: { limits: { cpus: '0' } } } },
+      'Config/cpu_hard_limit',
+      undefined,
+      { cpu: 600 },
+    ],
+    [
+      'deploy.resources',
+      { deploy: { resources: { limits: { cpus: 0 }, reservations: { cpus: 2 } } } },
+      'Resources',
+      { Cores: 2 },
+    ],
+    [
+      'deploy.resources',
+      { deploy: { resources: { reservations: { cpus: 0 } } } },
+      'Resources',
+      undefined,
+    ],
     [
       'deploy.resources',
       { deploy: { resources: { reservations: { cpus: '0.5' } } } },
@@ -481,6 +501,11 @@ translationSuite('docker', {
     [
       { deploy: { resources: { limits: { cpus: '0.5' } } } },
       /^deploy\.resources\.limits\.cpus: Nomad gives whole cores/,
+    ],
+    [
+      { deploy: { resources: { limits: { cpus: -1 } } } },
+      /^deploy\.resources\.limits\.cpus: -1 is no number of CPUs$/,
+      { cpu: 600 },
     ],
     [
       { deploy: { resources: { limits: { memory: '5M' } } } },
