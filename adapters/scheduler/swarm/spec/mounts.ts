@@ -1,4 +1,5 @@
 import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
+import { longMount } from '../../../../src/core/compose/mount.ts'
 import { bytes, list, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
@@ -11,7 +12,9 @@ export function mountsOf(service: Service): readonly JsonObject[] {
   const { compose } = service
   const volumes = list(compose['volumes']).map((item, i) => {
     const key = `volumes[${i}]`
-    const written = isJsonObject(item) ? item : shortForm(text(item, key) ?? '', key)
+    const written = isJsonObject(item)
+      ? item
+      : longMount(text(item, key) ?? '', (why) => refused(key, why))
     return mountOf(written, service, key)
   })
   const folders = (texts(compose['tmpfs'], 'tmpfs') ?? []).map(tmpfsMount)
@@ -22,27 +25,6 @@ export function mountsOf(service: Service): readonly JsonObject[] {
 }
 
 const SHM = { Type: 'tmpfs', Target: '/dev/shm' }
-
-const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']
-
-/** `source:/target:options`, as the long form of it. */
-function shortForm(written: string, key: string): JsonObject {
-  const parts = written.split(':')
-  if (parts.length === 1) return { type: 'volume', target: written }
-  if (parts.length > 3) throw refused(key, `'${written}' is not source:/target:options`)
-  const [source = '', target = '', options = ''] = parts
-  const bind = /^[./~]/.test(source)
-  const form: Record<string, Json> = { type: bind ? 'bind' : 'volume', source, target }
-  for (const option of options.split(',').filter((one) => one !== '')) {
-    if (option === 'ro') form['read_only'] = true
-    else if (PROPAGATIONS.includes(option)) form['bind'] = { propagation: option }
-    else if (option === 'nocopy') form['volume'] = { nocopy: true }
-    else if (!['rw', 'cached', 'delegated', 'consistent'].includes(option)) {
-      throw refused(key, `Swarm has no mount option '${option}'`)
-    }
-  }
-  return form
-}
 
 function mountOf(written: JsonObject, service: Service, key: string): JsonObject {
   const type = text(written['type'], `${key}.type`) ?? 'volume'

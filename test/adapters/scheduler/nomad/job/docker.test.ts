@@ -444,7 +444,7 @@ translationSuite('docker', {
     [{ stop_signal: 'SIGNONE' }, /^stop_signal: Nomad has no signal 'SIGNONE'$/],
     [{ stop_signal: '40' }, /^stop_signal: Nomad has no signal '40'$/],
     [{ volumes: ['./rel:/c'] }, /^volumes\[0\]: '\.\/rel' must be an absolute path/],
-    [{ volumes: ['a:/b:z'] }, /^volumes\[0\]: Nomad has no mount option 'z'$/],
+    [{ volumes: ['a:/b:z'] }, /^volumes\[0\]: there is no mount option 'z'$/],
     [{ volumes: ['a:b:c:d'] }, /^volumes\[0\]: 'a:b:c:d' is not source/],
     [{ volumes: [{ type: 'bind', source: '/h' }] }, /^volumes\[0\]: a mount needs a target$/],
     [
