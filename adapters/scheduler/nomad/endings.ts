@@ -1,4 +1,4 @@
-import { errorMessage } from '../../../src/core/errors.ts'
+import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
 import type { Observation } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { NomadApi } from './client/nomad-api.ts'
@@ -19,18 +19,23 @@ const MOST_AT_A_TIME = 3
 export class Endings {
   readonly #api: NomadApi
   readonly #logger: Logger
-  readonly #known = new Map<string, Promise<string>>()
+  /** Undefined: the ask was given up before there was an answer. */
+  readonly #known = new Map<string, Promise<string | undefined>>()
 
   constructor(parts: { readonly api: NomadApi; readonly logger: Logger }) {
     this.#api = parts.api
     this.#logger = parts.logger
   }
 
-  /** The observations, those of exits with the end of the output where it can be had in time. */
+  /**
+   * The observations, those of exits with the end of the output where it can be had in time.
+   * `Unavailable` where the signal is aborted: an exit that is told is recorded, with what it has.
+   */
   async complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(ALL_TOGETHER_MS)])
     const found: Observation[] = []
-    const waiting = [...units.entries()]
+    // What has ended last is the most likely not to be recorded yet: it comes first.
+    const waiting = [...units.entries()].sort(([, a], [, b]) => changedAt(a) - changedAt(b))
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         const [i, unit] = next
@@ -38,6 +43,7 @@ export class Endings {
       }
     }
     await Promise.all(Array.from({ length: MOST_AT_A_TIME }, work))
+    if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
     return found
   }
 
@@ -53,23 +59,53 @@ export class Endings {
     if (observation.phase !== 'exited' || allocation === undefined) return observation
     // Nothing has run, or a node would have to be asked that does not answer.
     if (!hasStarted(allocation) || allocation.ClientStatus === 'lost') return observation
-    const known = this.#known.get(allocation.ID)
-    if (known === undefined && signal.aborted) return observation
-    const asked = known ?? this.#ask(allocation, logTailBytes, signal)
-    this.#known.set(allocation.ID, asked)
-    const logTail = await asked
+    const logTail = await this.#tailOf(allocation, logTailBytes, signal)
     if (logTail === '') return observation
     return { ...observation, exit: { ...observation.exit, logTail } }
   }
 
-  async #ask(allocation: AllocationView, bytes: number, signal: AbortSignal): Promise<string> {
+  /** A list and a watch may want the same: one asks, and where it gives up the other does. */
+  async #tailOf(allocation: AllocationView, bytes: number, signal: AbortSignal): Promise<string> {
+    for (;;) {
+      const asked = this.#known.get(allocation.ID)
+      if (asked === undefined && signal.aborted) return ''
+      const tail = await (asked ?? this.#ask(allocation, bytes, signal))
+      if (tail !== undefined) return tail
+    }
+  }
+
+  #ask(
+    allocation: AllocationView,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { ID } = allocation
+    const asking = this.#askNow(allocation, bytes, signal).then((tail) => {
+      if (tail === undefined && this.#known.get(ID) === asking) this.#known.delete(ID)
+      return tail
+    })
+    this.#known.set(ID, asking)
+    return asking
+  }
+
+  async #askNow(
+    allocation: AllocationView,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TAIL_MS)])
     try {
       return await tailOf(this.#api, allocation, bytes, limited)
     } catch (error) {
+      if (signal.aborted) return undefined
       const said = { allocation: allocation.ID, error: errorMessage(error) }
       this.#logger.debug('log-tail.failed', said)
       return ''
     }
   }
+}
+
+/** Nomad's count of changes, of which the last one that an allocation sees is its end. */
+function changedAt({ allocation }: SeenUnit): number {
+  return allocation?.ModifyIndex ?? 0
 }
