@@ -46,6 +46,13 @@ function reasonOf(event: TaskEventView): ExitReason | undefined {
   }
 }
 
+/**
+ * What they say, of whatever they were about, when what they start containers with or a registry does not
+ * answer. A registry whose name nobody knows is a mistake in the image's name.
+ */
+const NO_ANSWER =
+  /cannot connect to the docker daemon|connection (refused|reset)|i\/o timeout|client\.timeout|TLS handshake timeout|network is unreachable|no route to host|context deadline exceeded|toomanyrequests|code = Unavailable|plugin is shut ?down/i
+
 /** What drivers say when an image cannot be had (drivers/docker, nomad-driver-podman). */
 const IMAGE =
   /failed to (pull|load|create) image|failed to pull|unable to pull|docker auth|image does not exist|no such image|invalid image/i
@@ -56,9 +63,10 @@ const CONFIGURATION =
 
 /** What they say when what they start containers with is away. */
 const DRIVER_AWAY =
-  /docker daemon|docker client|docker logger|create executor|connection refused|code = Unavailable|plugin is shut ?down|deadline exceeded|timeout/i
+  /docker daemon|docker client|docker logger|create executor|deadline exceeded|timeout/i
 
 function driverFailure(message: string): ExitReason {
+  if (NO_ANSWER.test(message)) return 'interrupted'
   if (IMAGE.test(message)) return 'image-unavailable'
   if (/start container|launch command/i.test(message)) return 'start-failed'
   if (DRIVER_AWAY.test(message)) return 'interrupted'

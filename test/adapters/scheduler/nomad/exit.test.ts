@@ -84,14 +84,16 @@ const migrated = 'alloc is being migrated'
 const overtime = 'allocation exceeded max_run_duration'
 
 /** What an allocation says, and what that is: reason, code, signal, and whether it was stopped. */
-const EXITS: readonly (readonly [
+type Row = readonly [
   what: string,
   told: Told,
   reason: string,
   code?: number | undefined,
   signal?: string | undefined,
   stopped?: boolean,
-])[] = [
+]
+
+const EXITS: readonly Row[] = [
   ['an exit with 0', { client: 'complete', events: [started, terminated(0)] }, 'completed', 0],
   ['an exit with 3', { events: [started, terminated(3), notRestarting] }, 'failed', 3],
   [
@@ -242,6 +244,23 @@ const EXITS: readonly (readonly [
       ),
     },
     'interrupted',
+  ],
+  ...[
+    'Failed to pull `r/i:1`: API error (500): Get "https://r/v2/": dial tcp 10.0.0.1:443: connect: connection refused',
+    'Failed to pull `r/i:1`: net/http: request canceled (Client.Timeout exceeded while awaiting headers)',
+    'Failed to pull `r/i:1`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock',
+    'Failed to pull `r/i:1`: API error (500): toomanyrequests: You have reached your pull rate limit',
+    'Failed to start container 7a: Cannot connect to the Docker daemon at unix:///var/run/docker.sock',
+    'rpc error: code = Unknown desc = failed to create image: r/i:1: unable to pull image r/i:1 : Get "https://r/v2/": dial tcp 10.0.0.1:443: i/o timeout',
+  ].map((said): Row => [`no answer: ${said}`, { events: driverFailure(said) }, 'interrupted']),
+  [
+    'a command whose name is that of a trouble',
+    {
+      events: driverFailure(
+        'Failed to start container 7a: API error (400): OCI runtime create failed: exec: "timeout": executable file not found in $PATH',
+      ),
+    },
+    'start-failed',
   ],
   ['a failure of a driver of no known kind', { events: driverFailure('odd') }, 'start-failed'],
   [
@@ -422,6 +441,17 @@ const EXITS: readonly (readonly [
     {
       ...stopped,
       word: migrated,
+      evaluation: 'alloc-stop',
+      events: [started, killing(), terminated(0), killed],
+    },
+    'removed',
+    0,
+  ],
+  [
+    'an operator who stops the allocation and would have it placed anew by its policy',
+    {
+      ...stopped,
+      word: 'alloc was rescheduled because it failed',
       evaluation: 'alloc-stop',
       events: [started, killing(), terminated(0), killed],
     },
