@@ -30,6 +30,8 @@ export type Observation = {
   readonly unit: string
   readonly identity: UnitIdentity
   readonly node?: string
+  /** Why, where the scheduler by itself runs the attempt a second time: the adapter is ending it. */
+  readonly copy?: string
 } & Sight
 
 export type Sight =

@@ -43,6 +43,8 @@ export async function runWatcher(deps: {
   /** What the stream has spoken of since the latest list began: the next list is news again. */
   let touched = new Set<string>()
   const orphans = new Set<string>()
+  /** Units that the scheduler has run a second time. */
+  const copied = new Set<string>()
 
   /** False where something of it could not be handled. */
   async function list(): Promise<boolean> {
@@ -78,6 +80,7 @@ export async function runWatcher(deps: {
     }
     const shown = new Set(observations.map(({ unit }) => unit))
     for (const unit of orphans) if (!shown.has(unit)) orphans.delete(unit)
+    for (const unit of copied) if (!shown.has(unit)) copied.delete(unit)
     const results = await Promise.allSettled(work)
     meter.orphans(orphans.size)
     for (const unit of touched) seen.delete(unit)
@@ -88,8 +91,13 @@ export async function runWatcher(deps: {
 
   /** False where it could not be handled: it counts as new the next time. */
   async function see(observation: Observation, listedAt?: Date): Promise<boolean> {
-    const { unit, identity } = observation
+    const { unit, identity, copy } = observation
     if (identity.installation !== installation) return true
+    if (copy !== undefined && !copied.has(unit)) {
+      copied.add(unit)
+      meter.lateCopy()
+      logger.warn('unit.copied', { unit, taskId: identity.taskId, why: copy })
+    }
     try {
       const record = await tasks.find(identity.taskId)
       if (record?.task.uid !== identity.taskUid) {

@@ -293,6 +293,20 @@ describe('the watcher', () => {
     assert.equal(harness.meter.orphansSeen, 1, 'an operator has removed one')
   })
 
+  it('counts a unit that the scheduler has run a second time once, and says why', async () => {
+    const unit = await harness.task('1')
+    const list = harness.scheduler.list.bind(harness.scheduler)
+    const copy = 'another allocation'
+    harness.scheduler.list = async (signal) => (await list(signal)).map((one) => ({ ...one, copy }))
+    harness.run()
+    await harness.rest()
+    await harness.tick()
+    assert.equal(harness.meter.lateCopies, 1)
+    const lines = harness.logger.lines.filter((line) => line.startsWith('unit.copied'))
+    assert.equal(lines.length, 1)
+    assert.ok(lines[0]?.includes(unit) && lines[0].includes(copy))
+  })
+
   it('leaves another installation’s units alone', async () => {
     await harness.hold('lh-encode-theirs', 'encode/1', 'uid', 'another installation')
     harness.run()

@@ -14,12 +14,12 @@ import { jobOf } from './job/job.ts'
 import { Nodes } from './nodes.ts'
 import { register } from './register.ts'
 import { allocationsOf, deregister, jobPath, removeJob } from './remove.ts'
-import { type SeenUnit, unitOfJob } from './sight.ts'
+import { isByNodeAlone, type SeenUnit, unitOfJob } from './sight.ts'
 import { unitLogs } from './unit-logs.ts'
 import type { JobState, JobView } from './views.ts'
 import { subscribe } from './watch/event-stream.ts'
 import { changedJobs } from './watch/job-changes.ts'
-import { JobStates, statesOf } from './watch/job-states.ts'
+import { JobStates } from './watch/job-states.ts'
 import { readJobs, UNIT_PREFIX } from './watch/read-jobs.ts'
 
 const DEREGISTER_MS = 5_000
@@ -41,6 +41,7 @@ export class NomadScheduler implements SchedulerAdapter {
   readonly #closed = new AbortController()
   /** What was deregistered because Nomad would have run it again. */
   readonly #ended = new Map<string, Promise<void>>()
+  #leaveWatch = (): void => undefined
 
   constructor(parts: {
     readonly api: NomadApi
@@ -86,22 +87,32 @@ export class NomadScheduler implements SchedulerAdapter {
   async list(signal: AbortSignal): Promise<readonly Observation[]> {
     const until = this.#until(signal)
     const begun = this.#states.beginList()
-    const nodes = await this.#nodes.read(until)
     const reading = await readJobs(this.#api, this.#installation, until)
     this.#states.learn(reading, begun)
+    // A node that is back may tell of its allocations: it is read after them.
+    const nodes = await this.#nodes.read(until)
     this.#endings.keepOnly(new Set(reading.allocations.map(({ ID }) => ID)))
     const listed = new Set(reading.jobs.map(({ ID }) => ID))
     for (const unit of this.#ended.keys()) if (!listed.has(unit)) this.#ended.delete(unit)
     const now = new Date()
-    const units = statesOf(reading).flatMap((state) => unitOfJob(state, nodes, now) ?? [])
+    // With what the stream has told meanwhile: a list takes nothing back.
+    const units = reading.jobs.flatMap(({ ID }) => {
+      const state = this.#states.get(ID)
+      return (state && unitOfJob(state, nodes, now)) ?? []
+    })
     return await this.#told(units, until)
   }
 
   async watch(signal: AbortSignal): Promise<AsyncIterable<Observation>> {
     const until = this.#until(signal)
     const left = new AbortController()
-    // Before anything is heard: indexes of another history mean nothing any more.
+    // Before anything is heard: indexes of another history mean nothing any more, and what was done in it
+    // may be undone.
     this.#states.clear()
+    this.#ended.clear()
+    this.#leaveWatch = () => {
+      left.abort()
+    }
     const events = await subscribe(this.#api, {
       signal: AbortSignal.any([until, left.signal]),
       mentions: `"${UNIT_PREFIX}`,
@@ -142,11 +153,7 @@ export class NomadScheduler implements SchedulerAdapter {
   ): AsyncGenerator<Observation, void, undefined> {
     try {
       for await (const jobs of changes) {
-        const units: SeenUnit[] = []
-        for (const id of jobs) {
-          const unit = await this.#seen(id, signal)
-          if (unit !== undefined) units.push(unit)
-        }
+        const units = await this.#seen(jobs, signal)
         for (const observation of await this.#told(units, signal)) yield observation
       }
     } catch (error) {
@@ -154,11 +161,19 @@ export class NomadScheduler implements SchedulerAdapter {
     }
   }
 
-  async #seen(id: string, signal: AbortSignal): Promise<SeenUnit | undefined> {
-    const state = await this.#state(id, signal)
-    const unit = state === undefined ? undefined : unitOfJob(state, this.#nodes.known, new Date())
-    const { installation } = unit?.observation.identity ?? {}
-    return installation === this.#installation ? unit : undefined
+  async #seen(jobs: ReadonlySet<string>, signal: AbortSignal): Promise<readonly SeenUnit[]> {
+    const states: JobState[] = []
+    for (const id of jobs) {
+      const state = await this.#state(id, signal)
+      if (state !== undefined && this.#isOwn(state.job)) states.push(state)
+    }
+    const now = new Date()
+    const sights = () => states.flatMap((state) => unitOfJob(state, this.#nodes.known, now) ?? [])
+    const units = sights()
+    if (!units.some(isByNodeAlone)) return units
+    // No event tells of nodes: the one that was away when they were listed may be back.
+    await this.#nodes.read(signal)
+    return sights()
   }
 
   /** A job that no list has shown yet, and whose registration was not heard, is asked for. */
@@ -181,14 +196,14 @@ export class NomadScheduler implements SchedulerAdapter {
    * and a client that was restarted may run its task again. Neither is the attempt: the job is deregistered
    * at once, and what is told of the unit says that it lives until it no longer may.
    */
-  #endAtOnce({ observation: { unit, identity, phase }, deregister: why }: SeenUnit): void {
+  #endAtOnce({ observation: { unit, identity }, deregister: why }: SeenUnit): void {
     if (why === undefined || this.#ended.has(unit) || this.#closed.signal.aborted) return
-    const level = phase === 'exited' ? 'debug' : 'warn'
-    this.#logger[level]('unit.deregistered', { unit, taskId: identity.taskId, why })
+    this.#logger.debug('unit.deregistered', { unit, taskId: identity.taskId, why })
     const limited = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(DEREGISTER_MS)])
     const ending = deregister(this.#api, unit, limited).catch((error: unknown) => {
-      // It is seen again in the next list.
+      // It is seen again in the list that is read as soon as the watch begins anew.
       this.#ended.delete(unit)
+      this.#leaveWatch()
       this.#logger.warn('unit.deregister-failed', { unit, error: errorMessage(error) })
     })
     this.#ended.set(unit, ending)

@@ -21,6 +21,11 @@ export interface SeenUnit {
 
 type Nodes = ReadonlyMap<string, NodeView>
 
+/** Out of sight by what is known of its node, of which its allocation says nothing. */
+export function isByNodeAlone({ observation, allocation }: SeenUnit): boolean {
+  return observation.phase === 'unreachable' && !isGivenUp(allocation?.ClientStatus)
+}
+
 /**
  * A job with its allocations and evaluations as a unit. Its first allocation is the attempt; any later
  * one is a copy too many, and as long as one of them lives the unit does, so that no next attempt is
@@ -41,12 +46,14 @@ export function unitOfJob(state: JobState, nodes: Nodes, now: Date): SeenUnit | 
       : sightOf(allocation, inOrder[0] ?? allocation, state, nodes, now)
   if (sight === undefined) return undefined
   const node = firstOf(allocation?.NodeName, allocation?.NodeID)
-  const deregister = dangerOf(inOrder, state)
+  const copy = copyOf(inOrder)
+  const deregister = copy ?? dangerOf(inOrder, state)
   return {
     observation: {
       unit: unit.name,
       identity: unit.identity,
       ...(node !== undefined && { node }),
+      ...(copy !== undefined && { copy }),
       ...sight,
     },
     ...(allocation !== undefined && { allocation }),
@@ -112,12 +119,17 @@ function unplacedSight({ job, evaluations, deleted }: JobState): Sight | undefin
 /** Its node does not answer: the servers say so of the allocation, or, a moment before, of the node. */
 function isOutOfSight({ ClientStatus, NodeID = '' }: AllocationView, nodes: Nodes): boolean {
   const status = nodes.get(NodeID)?.Status
-  if (ClientStatus === 'unknown' || ClientStatus === 'lost') return true
+  if (isGivenUp(ClientStatus)) return true
   return status === 'down' || status === 'disconnected'
 }
 
+/** The servers do not know any more what becomes of it. */
+function isGivenUp(status: string | undefined): boolean {
+  return status === 'unknown' || status === 'lost'
+}
+
 function outOfSightSince(allocation: AllocationView, nodes: Nodes): Date | undefined {
-  if (!['unknown', 'lost'].includes(allocation.ClientStatus)) {
+  if (!isGivenUp(allocation.ClientStatus)) {
     const since = nodes.get(allocation.NodeID ?? '')?.StatusUpdatedAt
     return since === undefined ? undefined : new Date(since * 1_000)
   }
@@ -130,13 +142,17 @@ function outOfSightSince(allocation: AllocationView, nodes: Nodes): Date | undef
 
 const RAN_AGAIN = 'it was run again in the same allocation'
 
-function dangerOf(inOrder: readonly AllocationView[], state: JobState): string | undefined {
-  const [first] = inOrder
+/** Why, where it lives a second time. */
+function copyOf(inOrder: readonly AllocationView[]): string | undefined {
   const replaced = inOrder.some((one, i) => !isOver(one) && (i > 0 || isReplacement(one)))
   if (replaced) return 'Nomad has made another allocation of it'
-  if (first === undefined) return undefined
-  if (!isOver(first)) return ranAgain(first) ? RAN_AGAIN : undefined
-  if (isDeregistered(state)) return undefined
+  const [first] = inOrder
+  return first !== undefined && !isOver(first) && ranAgain(first) ? RAN_AGAIN : undefined
+}
+
+/** Why, where it may live a second time. */
+function dangerOf([first]: readonly AllocationView[], state: JobState): string | undefined {
+  if (first === undefined || !isOver(first) || isDeregistered(state)) return undefined
   if (mayBePlacedAnew(first, state)) {
     return 'its allocation was taken from it, and Nomad may make another'
   }

@@ -7,9 +7,10 @@ import { type Reading, TELLING } from './job-states.ts'
 export const UNIT_PREFIX = 'lh-'
 
 /**
- * Every unit of an installation, by page. The jobs come last: a job that is there then was there with
- * its allocations, or was registered meanwhile; one that is gone takes its allocations with it, which
- * are kept for longer (and before 1.11 after a purge as well).
+ * Every unit of an installation, by page, one kind after the other. The jobs come first: an allocation is
+ * then at least as new as its job, so that one that was deregistered without an allocation has never
+ * had any, and one that is gone takes its allocations with it. What was done by hand to an allocation
+ * stands in an evaluation that is there before it shows.
  */
 export async function readJobs(
   api: NomadApi,
@@ -17,14 +18,13 @@ export async function readJobs(
   signal: AbortSignal,
 ): Promise<Reading> {
   const ours = `JobID matches "^${UNIT_PREFIX}"`
-  const [allocations, evaluations] = await Promise.all([
-    api.list<AllocationView>('/v1/allocations', signal, { filter: ours }),
-    api.list<EvaluationView>('/v1/evaluations', signal, { filter: `${ours} and (${TELLING})` }),
-  ])
   const jobs = await api.list<JobView>('/v1/jobs', signal, {
     prefix: UNIT_PREFIX,
     meta: true,
     filter: `Meta["${META.installation}"] == ${JSON.stringify(installation)}`,
   })
+  const allocations = await api.list<AllocationView>('/v1/allocations', signal, { filter: ours })
+  const telling = `${ours} and (${TELLING})`
+  const evaluations = await api.list<EvaluationView>('/v1/evaluations', signal, { filter: telling })
   return { jobs, allocations, evaluations }
 }

@@ -391,6 +391,7 @@ describe('an attempt that Nomad runs a second time', () => {
       assert.equal(seen?.observation.node, 'worker-2')
       assert.equal(seen.allocation?.ID, 'a9')
       assert.equal(seen.deregister, 'Nomad has made another allocation of it')
+      assert.equal(seen.observation.copy, seen.deregister)
     }
   })
 
@@ -405,6 +406,7 @@ describe('an attempt that Nomad runs a second time', () => {
       const failed = seenOf(state([one]))
       assert.equal(failed?.observation.phase, 'exited')
       assert.match(failed.deregister ?? '', /^it has failed, and Nomad may run it again/)
+      assert.equal(failed.observation.copy, undefined)
       assert.equal(seenOf(deregistered(state([one])))?.deregister, undefined)
     }
     assert.equal(seenOf(state([over('a1', 0)]))?.deregister, undefined)
@@ -445,6 +447,7 @@ describe('an attempt that Nomad runs a second time', () => {
     const restarted = { main: { State: 'running', Restarts: 1, Events: [started] } }
     const counted = seenOf(state([alive('a1', { TaskStates: restarted })]))
     assert.equal(counted?.deregister, 'it was run again in the same allocation')
+    assert.equal(counted.observation.copy, counted.deregister)
   })
 
   it('was interrupted where the second run was stopped because of that', () => {
