@@ -106,20 +106,58 @@ describe('what Nomad is asked', () => {
       await assert.rejects(start(), { name: 'Unavailable', code: 'removed' })
     })
 
-    it('is refused for good where the validation says so, in one line', async () => {
+    const validated = (...errors: readonly string[]) => ({
+      body: {
+        DriverConfigValidated: true,
+        Error: errors.join(),
+        ValidationErrors: errors.length === 0 ? null : errors,
+        Warnings: '',
+      },
+    })
+    const INVALID =
+      'Task group attempt validation failed: 1 error occurred:\n\t* Missing task driver\n\n'
+    const NO_NAMESPACE = 'job "lh-1" is in nonexistent namespace "work"'
+
+    it('is refused for good where the validation says so, in its words and one line', async () => {
+      for (const said of [recorded('register-invalid', 'PUT'), { status: 500, body: 'No leader' }])
+        for (const errors of [[INVALID], [NO_NAMESPACE, INVALID]]) {
+          replay.on('PUT /v1/jobs', said)
+          replay.on('PUT /v1/validate/job', validated(...errors))
+          await rejected(
+            start(),
+            /^Task group attempt validation failed: 1 error occurred: \* Missing task driver$/,
+          )
+        }
+    })
+
+    // As Nomad does it: the namespace of a validation is the job's, that of a registration the query's.
+    it('is validated in its own namespace: a token may have rights in no other', async () => {
+      await using own = openedOn(replay.address, { namespace: 'work' })
       replay.on('PUT /v1/jobs', recorded('register-invalid', 'PUT'))
-      replay.on('PUT /v1/validate/job', {
-        body: { Error: '1 error occurred: Missing task driver' },
+      replay.on('PUT /v1/validate/job', ({ body }) => {
+        const { Namespace = 'default' } = (body as { Job: JsonObject }).Job
+        if (Namespace !== 'work') return { status: 403, body: 'Permission denied' }
+        return validated(INVALID)
       })
-      await rejected(start(), /^1 error occurred: \* Task group attempt .* Missing task driver$/)
+      await rejected(own.scheduler.start(UNIT, never), /Missing task driver$/)
     })
 
     it('may be tried again where the job is valid, or nobody says', async () => {
       replay.on('PUT /v1/jobs', { status: 500, body: 'No cluster leader' })
-      for (const answer of [{ body: { Error: '' } }, { status: 500, body: 'No cluster leader' }]) {
+      for (const answer of [validated(), { status: 500, body: 'No cluster leader' }]) {
         replay.on('PUT /v1/validate/job', answer)
         await assert.rejects(start(), { name: 'Unavailable', message: /500 No cluster leader/ })
       }
+    })
+
+    it('may be tried again where all that is wrong is a namespace that may yet come', async () => {
+      const body = `1 error occurred:\n\t* ${NO_NAMESPACE}\n\n`
+      replay.on('PUT /v1/jobs', { status: 500, body })
+      replay.on('PUT /v1/validate/job', validated(NO_NAMESPACE))
+      await assert.rejects(start(), {
+        name: 'Unavailable',
+        message: /nonexistent namespace "work"/,
+      })
     })
 
     it('may be tried again where the token may not, or it was too much', async () => {
