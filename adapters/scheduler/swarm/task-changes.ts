@@ -43,9 +43,10 @@ export function polledChanges(engine: EngineApi, installation: string): TaskChan
   }
 }
 
+/** Not what is created: all that it brings is looks while a container is being made, on the same cores. */
 const EVENTS = {
   type: ['service', 'node', 'container'],
-  event: ['create', 'remove', 'update', 'start', 'die', 'health_status'],
+  event: ['remove', 'update', 'start', 'die', 'health_status'],
 }
 
 function changesOf(
