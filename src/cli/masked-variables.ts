@@ -1,45 +1,155 @@
 import { compileTaskType } from '../core/compose/compile.ts'
-import type { Environment } from '../core/compose/interpolate.ts'
+import { type Environment, interpolate } from '../core/compose/interpolate.ts'
 import { Rejected } from '../core/errors.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import type { Definition, TaskType } from '../core/task-type.ts'
+import { isLike, mapTexts, MASKS, unmasked } from './masks.ts'
+
+/** A place of the definition where a variable is filled in. */
+interface Use {
+  readonly place: string
+  readonly name: string
+}
+
+/** What is filled in otherwise than the environment has it, by place. */
+type Masks = ReadonlyMap<string, Environment>
+
+/** What a scheduler makes of the definition with these masks. */
+type Make = (masks: Masks) => Json | Rejected
 
 /**
- * The definition with `${NAME}` in the place of every variable's value, as they may be secrets; only one
- * of which something is calculated (a duration, a number) is filled in. `masked` names the others.
+ * What a scheduler makes of a definition, with `${NAME}` in the place of every variable's value, as it
+ * may be a secret. It is made of words in the values' place (`MASKS`), each use by itself: of those that
+ * are taken, one by which nothing but text becomes another, where there is one. Where none is taken,
+ * something is calculated of the value (a size, a duration), or it is one of a few that there are, and it
+ * is filled in; what is left of it as text is masked afterwards, wherever it stands.
+ *
+ * Throws `Rejected` where the scheduler refuses the definition, without a value in the message.
  */
-export function compileMasked(
+export function renderMasked(
   definition: Definition,
   env: Environment,
-): { readonly type: TaskType; readonly masked: readonly string[] } {
-  const used = new Set<string>()
-  compileTaskType(
-    definition,
-    view(env, (name) => void used.add(name)),
+  render: (type: TaskType) => Json,
+): { readonly rendered: Json; readonly masked: readonly string[] } {
+  const names = Object.keys(env)
+  const wordFor = (name: string) => MASKS.word(names.indexOf(name))
+  const pathFor = (name: string) => MASKS.path(names.indexOf(name))
+  const make = makerOf(definition, env, wordFor, render)
+  const uses = usesIn(definition.compose, env)
+  const real = make(new Map())
+  if (real instanceof Rejected) {
+    const blind = uses.reduce<Masks>(
+      (masks, use) => masking(masks, use, wordFor(use.name)),
+      new Map(),
+    )
+    throw unnamed(real, make(blind), names)
+  }
+  let masks: Masks = new Map()
+  let made: Json = real
+  const filledIn: string[] = []
+  for (const use of uses) {
+    const { name } = use
+    const tries = [wordFor(name), pathFor(name)].map((mask) => masking(masks, use, mask))
+    const best = closest(tries, make, made)
+    if (best === undefined) filledIn.push(name)
+    else ({ masks, made } = best)
+  }
+  const words = new Map(
+    filledIn.flatMap((name) => wordsOf(env[name]).map((word) => [word, wordFor(name)])),
   )
-  const names = [...used].filter((name) => env[name] !== undefined)
-  const masked = names.filter((name) => compiles(definition, withMasks(env, [name])))
-  return { type: compileTaskType(definition, withMasks(env, masked)), masked }
+  const hidden = mapTexts(made, (text) =>
+    text.replaceAll(WORD, (found) => words.get(found) ?? found),
+  )
+  const { value: rendered, masked } = unmasked(hidden, names)
+  return { rendered, masked }
 }
 
-function withMasks(env: Environment, names: readonly string[]): Environment {
-  return { ...env, ...Object.fromEntries(names.map((name) => [name, `\${${name}}`])) }
-}
-
-function compiles(definition: Definition, env: Environment): boolean {
-  try {
-    compileTaskType(definition, env)
-    return true
-  } catch (error) {
-    if (error instanceof Rejected) return false
-    throw error
+function makerOf(
+  definition: Definition,
+  env: Environment,
+  wordFor: (name: string) => string,
+  render: (type: TaskType) => Json,
+): Make {
+  // What has no value in the file itself is handed on as it is, and is text to every scheduler.
+  const inherited = Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, value ? wordFor(name) : value]),
+  )
+  return (masks) => {
+    const compose = mapTexts(definition.compose, (text, path) =>
+      interpolate(text, { ...env, ...masks.get(placeOf(path)) }).replaceAll('$', '$$$$'),
+    ) as JsonObject
+    try {
+      return render(compileTaskType({ ...definition, compose }, inherited))
+    } catch (error) {
+      if (error instanceof Rejected) return error
+      throw error
+    }
   }
 }
 
-function view(env: Environment, seen: (name: string) => void): Environment {
+/** Undefined where none of them is taken. */
+function closest(
+  tries: readonly Masks[],
+  make: Make,
+  before: Json,
+): { readonly masks: Masks; readonly made: Json } | undefined {
+  const taken = tries.flatMap((masks) => {
+    const made = make(masks)
+    return made instanceof Rejected ? [] : [{ masks, made }]
+  })
+  return taken.find(({ made }) => isLike(made, before)) ?? taken[0]
+}
+
+/** A variable that is empty hides nothing, and `${NAME:-…}` goes by its being so. */
+function usesIn(compose: JsonObject, env: Environment): readonly Use[] {
+  const uses: Use[] = []
+  mapTexts(compose, (text, path) => {
+    const read = new Set<string>()
+    interpolate(text, seeing(env, read))
+    const told = isForTheDaemon(path) ? [] : [...read].filter((name) => env[name])
+    uses.push(...told.map((name) => ({ place: placeOf(path), name })))
+    return text
+  })
+  return uses
+}
+
+function seeing(env: Environment, read: Set<string>): Environment {
   return new Proxy(env, {
     get: (target, name) => {
-      if (typeof name === 'string') seen(name)
+      if (typeof name === 'string') read.add(name)
       return Reflect.get(target, name) as string | undefined
     },
   })
+}
+
+/** Of what stands in `x-task`, a scheduler is told the arguments and what is its own: the rest are pointers, times and rules. */
+function isForTheDaemon(path: readonly string[]): boolean {
+  const [top, , block, key] = path
+  if (top !== 'services' || block !== 'x-task') return false
+  return key === 'arguments' ? path.at(-1) === 'from' : key !== 'nomad'
+}
+
+function placeOf(path: readonly string[]): string {
+  return path.join('\n')
+}
+
+function masking(masks: Masks, { place, name }: Use, mask: string): Masks {
+  return new Map(masks).set(place, { ...masks.get(place), [name]: mask })
+}
+
+/** Where all values are masked and it is refused in the same words, they are not the values'. */
+function unnamed(refused: Rejected, blind: Json | Rejected, names: readonly string[]): Rejected {
+  if (blind instanceof Rejected && isLike(blind.message, refused.message)) {
+    return new Rejected(blind.code, unmasked(blind.message, names).value)
+  }
+  const remedy = 'a value that is not shown here may be the reason: see `longhaul check`'
+  return new Rejected(refused.code, `the scheduler refuses it; ${remedy}`)
+}
+
+const WORD = /[\w.-]+/g
+/** Sizes, durations and numbers, of which anything may be calculated, and what is switched on or off. */
+const CALCULATED = /^(-?\d+(\.\d+)?[a-z]*|(\d+(\.\d+)?(ns|us|ms|s|m|h|d))+|true|false)$/i
+
+function wordsOf(value = ''): readonly string[] {
+  return (value.match(WORD) ?? []).filter((word) => !CALCULATED.test(word))
 }

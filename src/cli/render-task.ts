@@ -5,7 +5,7 @@ import { asText, type TaskType } from '../core/task-type.ts'
 import { unitName, unitSpecFor } from '../engine/unit-spec.ts'
 import type { Definitions } from './definitions.ts'
 import { mistakeLine } from './http/refused.ts'
-import { compileMasked } from './masked-variables.ts'
+import { renderMasked } from './masked-variables.ts'
 
 /**
  * What the scheduler would be given for the first attempt of a task with this input; without one,
@@ -26,8 +26,9 @@ export function renderTask(
   }
   const problems = input === undefined ? [] : loaded.validateInput(input)
   if (problems.length > 0) throw misfit(name, problems)
-  const { type, masked } = compileMasked(loaded.definition, env)
-  return { rendered: scheduler.render(sampleUnit(type, input ?? {})), masked }
+  return renderMasked(loaded.definition, env, (type) =>
+    scheduler.render(sampleUnit(type, input ?? {})),
+  )
 }
 
 /** The first attempt of a task that nobody has asked for. */

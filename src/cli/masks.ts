@@ -1,0 +1,66 @@
+import { isJsonObject, type Json } from '../core/json.ts'
+
+/**
+ * Words of our own that stand for a variable's value while a scheduler translates it, and of which it
+ * makes nothing but text: letters and digits, as a name of anything may be, or an absolute path.
+ */
+export const MASKS = {
+  word: (variable: number) => `longhaulmasked${variable}w`,
+  path: (variable: number) => `/longhaulmasked${variable}p`,
+} as const
+
+/** A scheduler may write a name in other letters: a signal's is all capitals. */
+const ANY = /\/longhaulmasked\d+p|longhaulmasked\d+w/gi
+
+/** The words as `${NAME}`, and whose there were, in their order. */
+export function unmasked<T extends Json>(
+  value: T,
+  names: readonly string[],
+): { readonly value: T; readonly masked: readonly string[] } {
+  const found = new Set<string>()
+  // Keys have them as well; and a name of a variable has no sign that means something to JSON.
+  const text = JSON.stringify(value).replaceAll(ANY, (word) => {
+    const name = names[Number(/\d+/.exec(word)?.[0])] ?? ''
+    found.add(name)
+    return `\${${name}}`
+  })
+  return { value: JSON.parse(text) as T, masked: [...found] }
+}
+
+/** Whether one is the other but for what the words of the first stand for. */
+export function isLike(made: Json, before: Json): boolean {
+  if (typeof made === 'string') return typeof before === 'string' && patternOf(made).test(before)
+  if (Array.isArray(made)) {
+    const [items, others] = [made as readonly Json[], before as readonly Json[]]
+    if (!Array.isArray(before) || items.length !== others.length) return false
+    return items.every((item, i) => isLike(item, others[i] ?? null))
+  }
+  if (!isJsonObject(made)) return made === before
+  if (!isJsonObject(before)) return false
+  const keys = Object.keys(made)
+  return (
+    keys.length === Object.keys(before).length &&
+    keys.every((key) => key in before && isLike(made[key] ?? null, before[key] ?? null))
+  )
+}
+
+function patternOf(text: string): RegExp {
+  const parts = text.split(ANY).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('[^]*')}$`)
+}
+
+/** Every string of a document, not its keys, as `change` has it. */
+export function mapTexts(
+  value: Json,
+  change: (text: string, path: readonly string[]) => string,
+  path: readonly string[] = [],
+): Json {
+  if (typeof value === 'string') return change(value, path)
+  if (Array.isArray(value)) {
+    return value.map((item: Json, i) => mapTexts(item, change, [...path, String(i)]))
+  }
+  if (!isJsonObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, mapTexts(member, change, [...path, key])]),
+  )
+}
