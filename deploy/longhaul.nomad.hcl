@@ -11,6 +11,8 @@
 #   nomad acl policy apply -namespace default -job longhaul longhaul policy.hcl   # where ACLs are on
 #   nomad job run deploy/longhaul.nomad.hcl
 #
+# In another namespace give all three of them `-namespace`, the last one `-var namespace=…` as well.
+#
 # policy.hcl is what a daemon may do, and all that it does (`longhaul doctor` tells what is missing):
 #
 #   namespace "default" {
@@ -70,6 +72,9 @@ job "longhaul" {
       mode     = "delay"
     }
 
+    # Open on the addresses of the clients that the daemons run on, and without TLS: the token goes over
+    # the wire as it is. Where that is more than a trusted network, have the port on one of its own
+    # (`host_network`, of the clients' configuration), or a proxy with TLS before it.
     network {
       port "http" {
         to = 8420
@@ -135,7 +140,8 @@ job "longhaul" {
         right_delimiter = "]]]"
       }
 
-      # Each task type is a file; one that is changed is read anew without a restart.
+      # Each task type is a file. One that is changed is a change of the job: `nomad job run` replaces the
+      # daemons, one after the other, and tasks go on.
       dynamic "template" {
         for_each = fileset("deploy/nomad/tasks", "*.yml")
         content {

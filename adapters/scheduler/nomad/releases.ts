@@ -43,6 +43,15 @@ export function releaseNotes(version: NomadVersion): readonly ReleaseNote[] {
           },
         ]
       : []),
+    ...(isAtLeast(version, [1, 8, 0])
+      ? []
+      : [
+          {
+            usable: true,
+            message:
+              'what was purged is read by each list before 1.8, for the servers’ batch_eval_gc_threshold (24 h by default; 1h is better with thousands of tasks a day)',
+          },
+        ]),
     ...(isAtLeast(version, [1, 11, 0])
       ? []
       : [

@@ -67,11 +67,12 @@ describe('looking at a Nomad', () => {
 
   for (const [version, metadata, ok, says] of [
     ['1.5.9', '', false, /older than 1\.6/],
-    ['1.6.2', '', true, /^[^;]*; a drained node.*#26961/],
+    ['1.6.2', '', true, /^[^;]*; what was purged[^;]*; 1h[^;]*; a drained node.*#26961/],
     ['1.6.5', '', true, /ended is run again.*#19729.*; a drained node/],
-    ['1.6.10', '', true, /^[^;]*; a drained node/],
+    ['1.6.10', '', true, /^[^;]*; what was purged[^;]*; 1h[^;]*; a drained node/],
     ['1.7.6', '', true, /#19729/],
-    ['1.7.7', '', true, /^[^;]*; a drained node/],
+    ['1.7.7', '', true, /^[^;]*; what was purged[^;]*; 1h[^;]*; a drained node/],
+    ['1.8.1', '', true, /^[^;]*; a drained node/],
     ['1.8.20', 'ent', false, /not HTTP.*#27582/],
     ['1.8.21', 'ent', true, /Nomad 1\.8\.21\+ent/],
     ['1.10.8', 'ent', false, /#27582/],
