@@ -1,10 +1,11 @@
 import { isExternal, realName } from '../../../src/core/compose/declared.ts'
 import { list } from '../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../src/core/json.ts'
+import { isJsonObject, type Json } from '../../../src/core/json.ts'
 import type { Service } from '../../../src/core/task-type.ts'
 import { grantsOf } from './job/grants.ts'
 import { isComposeDefault } from './job/networks.ts'
 import type { Subject } from './job/placed.ts'
+import { unread } from './job/values.ts'
 
 type Kind = 'secrets' | 'configs' | 'networks'
 
@@ -21,7 +22,13 @@ interface Use {
  */
 export function declarationWarnings(subject: Omit<Subject, 'path'>): readonly string[] {
   const { service } = subject.unit
-  return [...grantUses(subject), ...networkUses(service)].flatMap(({ kind, name, needs }) => {
+  const volumes = Object.keys(subject.settings.volumes).flatMap((name) =>
+    unsaid(service.declared?.volumes?.[name]).map(
+      (key) => `volumes.${name}.${key} says nothing: the volume is Nomad's own`,
+    ),
+  )
+  const uses = [...grantUses(subject), ...networkUses(service)]
+  const others = uses.flatMap(({ kind, name, needs }) => {
     const declaration = service.declared?.[kind]?.[name]
     if (!isExternal(declaration)) {
       return [`${kind}.${name} is never created by Longhaul: ${needs} (\`external: true\`)`]
@@ -30,6 +37,7 @@ export function declarationWarnings(subject: Omit<Subject, 'path'>): readonly st
       (key) => `${kind}.${name}.${key} says nothing: what is external is there already`,
     )
   })
+  return [...others, ...volumes]
 }
 
 /** Compose's own network of a project is none that Nomad's drivers would have. */
@@ -68,8 +76,5 @@ function networksIn({ compose: { networks } }: Service): readonly string[] {
 }
 
 function unsaid(declaration: Json | undefined): readonly string[] {
-  const declared: JsonObject = isJsonObject(declaration) ? declaration : {}
-  return Object.entries(declared).flatMap(([key, value]) =>
-    value === null || key === 'name' || key === 'external' || key.startsWith('x-') ? [] : [key],
-  )
+  return isJsonObject(declaration) ? unread(declaration, ['name', 'external']) : []
 }

@@ -47,6 +47,13 @@ export function bytes(value: Json | undefined, path: string): number | undefined
   throw wrong(path, `${JSON.stringify(value)} is no amount of bytes: write 512m or 2G`)
 }
 
+/** A file's mode: text is octal, as in a shell and as `0440` is read; a number is what it is. */
+export function fileMode(value: Json | undefined, path: string): number | undefined {
+  if (typeof value !== 'string') return number(value, path)
+  if (/^0*[0-7]{1,4}$/.test(value)) return Number.parseInt(value, 8)
+  throw wrong(path, `${JSON.stringify(value)} is no mode: write it in octal, as 0440`)
+}
+
 export function words(value: Json | undefined, path: string): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined
   if (Array.isArray(value)) {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { bytes, number, object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json } from '../../../../src/core/json.ts'
+import { isJsonObject } from '../../../../src/core/json.ts'
 import {
   asFlag,
   asOneOf,
@@ -14,6 +14,7 @@ import {
   ulimits,
   user,
 } from './container-keys.ts'
+import { devicesIn } from './devices.ts'
 import { grants, inMounts, volumes } from './docker-mounts.ts'
 import { containerLabels, jobMeta } from './labels.ts'
 import { dockerNetworks, networkMode } from './networks.ts'
@@ -21,24 +22,13 @@ import { never, type Translate, type Translations, withProgram } from './placed.
 import { placement, platform } from './placement.ts'
 import { resources } from './resources.ts'
 import { dockerTmpfs, tmpfsOf } from './tmpfs.ts'
-import { needs, Unhonoured } from './unhonoured.ts'
-import { pairs, present, texts } from './values.ts'
+import { dotted, needs, Unhonoured } from './unhonoured.ts'
+import { onlyKnows, pairs, present, texts } from './values.ts'
 
 const devices: Translate = (value, { path }) => {
-  const items = Array.isArray(value) ? (value as readonly Json[]) : [value]
-  const found = items.map((item, i) => {
-    const [host, container, permissions] = isJsonObject(item)
-      ? [item['source'], item['target'], item['permissions']].map((one) => text(one, 'devices'))
-      : (text(item, 'devices') ?? '').split(':')
-    if (host?.startsWith('/') !== true) {
-      throw new Unhonoured([...path, String(i)], `'${host ?? ''}' is no device of a node`)
-    }
-    return present({
-      host_path: host,
-      container_path: container,
-      cgroup_permissions: permissions,
-    })
-  })
+  const found = devicesIn(value, path).map(({ host, container, permissions }) =>
+    present({ host_path: host, container_path: container, cgroup_permissions: permissions }),
+  )
   return found.length === 0 ? {} : { config: { devices: found } }
 }
 
@@ -68,10 +58,13 @@ const healthcheck: Translate = (value, subject) => {
 
 const credentialSpec: Translate = (value, { path }) => {
   const spec = object(value, 'credential_spec')
-  const file = text(spec['file'], 'credential_spec.file')
-  const registry = text(spec['registry'], 'credential_spec.registry')
+  const keys = ['file', 'registry']
+  onlyKnows(spec, keys, path, { config: 'write `file` or `registry`' })
+  const [file, registry] = keys.map((key) => text(spec[key], dotted([...path, key])))
   const from = file ?? registry
-  if (from === undefined) throw new Unhonoured(path, 'write `file` or `registry`')
+  if (from === undefined || (file !== undefined && registry !== undefined)) {
+    throw new Unhonoured(path, 'write `file` or `registry`')
+  }
   const scheme = file === undefined ? 'registry' : 'file'
   return { config: { security_opt: [`credentialspec=${scheme}://${from}`] } }
 }

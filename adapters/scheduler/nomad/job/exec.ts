@@ -1,4 +1,4 @@
-import { number, object, text } from '../../../../src/core/compose/reader.ts'
+import { number, text } from '../../../../src/core/compose/reader.ts'
 import { asOneOf, asTexts, noHealthCheck } from './container-keys.ts'
 import { jobMeta } from './labels.ts'
 import { mountsIn } from './mount-form.ts'
@@ -35,13 +35,11 @@ const hostNetwork: Translate = (value, { path }) => {
   throw new Unhonoured(path, `a program is on its node's own network: write host, not '${mode}'`)
 }
 
-const nomadVolumes: Translate = (value, { path, settings }) =>
+const nomadVolumes: Translate = (value, subject) =>
   together(
-    mountsIn(value, path).map((mount) => {
-      const declared = mount.source === undefined ? undefined : settings.volumes[mount.source]
-      if (mount.type === 'volume' && mount.source !== undefined && declared !== undefined) {
-        return nomadVolume(mount, mount.source, object(declared, 'x-task.nomad.volumes'))
-      }
+    mountsIn(value, subject.path).map((mount) => {
+      const placed = nomadVolume(mount, subject)
+      if (placed !== undefined) return placed
       throw new Unhonoured(
         mount.path,
         'exec mounts volumes of Nomad alone: write `x-task.nomad.volumes`',

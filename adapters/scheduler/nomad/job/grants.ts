@@ -1,9 +1,9 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
-import { list, number, object, text } from '../../../../src/core/compose/reader.ts'
+import { fileMode, list, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import type { Subject } from './placed.ts'
-import { needs, type Path, Unhonoured } from './unhonoured.ts'
+import { dotted, needs, type Path, Unhonoured } from './unhonoured.ts'
 import { present } from './values.ts'
 
 export type GrantKind = 'secrets' | 'configs'
@@ -46,7 +46,9 @@ function grantOf(item: Json, i: number, kind: GrantKind, { path, unit, settings 
     // What is secret is in a file system of memory's (client/allocdir).
     file: `${kind === 'secrets' ? 'secrets' : 'local'}/longhaul/${kind}/${i}`,
     target: target?.startsWith('/') === true ? target : `${folder}${target ?? source}`,
-    mode: modeOf(written['mode'], [...at, 'mode']),
+    mode: (fileMode(written['mode'], dotted([...at, 'mode'])) ?? 0o444)
+      .toString(8)
+      .padStart(4, '0'),
     owner: present({
       Uid: idOf(written['uid'], [...at, 'uid']),
       Gid: idOf(written['gid'], [...at, 'gid']),
@@ -73,14 +75,6 @@ function variableOf(
   const item = text(said['item'], 'x-task.nomad.variables.item') ?? DEFAULT_ITEM
   if (!ITEM.test(item)) throw new Unhonoured(at, `'${item}' must be letters, digits and \`_\``)
   return { path, item }
-}
-
-function modeOf(value: Json | undefined, path: Path): string {
-  if (value === undefined || value === null) return '0444'
-  // Text is octal, as in a shell and as `0440` is read; a number is what it is.
-  const mode = typeof value === 'string' ? Number.parseInt(value, 8) : number(value, 'mode')
-  if (mode === undefined || Number.isNaN(mode)) throw new Unhonoured(path, 'is no mode')
-  return mode.toString(8).padStart(4, '0')
 }
 
 function idOf(value: Json | undefined, path: Path): number | undefined {

@@ -1,9 +1,9 @@
+import { realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
-import type { JsonObject } from '../../../../src/core/json.ts'
-import type { Mount } from './mount-form.ts'
-import type { Placed } from './placed.ts'
+import { bindOptions, type Mount } from './mount-form.ts'
+import type { Placed, Subject } from './placed.ts'
 import { SETTINGS_PATH } from './settings.ts'
-import { Unhonoured } from './unhonoured.ts'
+import { dotted, Unhonoured } from './unhonoured.ts'
 import { flag, onlyKnows, present } from './values.ts'
 
 /** Propagations by Compose's name; Nomad's. */
@@ -14,33 +14,32 @@ const PROPAGATIONS: Readonly<Record<string, string>> = {
   rshared: 'bidirectional',
 }
 
-/** A named volume that Nomad itself knows: asked for by the group, mounted by the task. */
-export function nomadVolume(mount: Mount, name: string, declared: JsonObject): Placed {
+/**
+ * A named volume that Nomad itself knows: asked for by the group, mounted by the task. Undefined where
+ * `x-task.nomad.volumes` has nothing of it.
+ */
+export function nomadVolume(mount: Mount, { unit, settings }: Subject): Placed | undefined {
+  const { source: name, type: mountType } = mount
+  if (mountType !== 'volume' || name === undefined) return undefined
+  const found = settings.volumes[name]
+  if (found === undefined) return undefined
   const at = [...SETTINGS_PATH, 'volumes', name]
-  const type = text(declared['type'], 'x-task.nomad.volumes.type') ?? 'host'
-  const accessMode = text(declared['access_mode'], 'x-task.nomad.volumes.access_mode')
-  const attachment = text(declared['attachment_mode'], 'x-task.nomad.volumes.attachment_mode')
+  const declared = object(found, dotted(at))
+  const of = (key: string) => text(declared[key], dotted([...at, key]))
+  const type = of('type') ?? 'host'
+  const accessMode = of('access_mode')
+  const attachment = of('attachment_mode')
   if (type === 'csi' && (accessMode === undefined || attachment === undefined)) {
     throw new Unhonoured(at, 'a CSI volume needs `access_mode` and `attachment_mode`')
   }
-  const readOnly = flag(mount.written['read_only'], mount.path)
-  // `nocopy` says how it is: nothing of an image is ever copied into a volume of Nomad's.
-  onlyKnows(
-    object(mount.written['volume'], 'volumes.volume'),
-    ['nocopy'],
-    [...mount.path, 'volume'],
-    {
-      subpath: 'a volume of Nomad is mounted whole',
-      labels: 'a volume of Nomad is given none',
-    },
-  )
+  refuseOptions(mount)
   return {
     group: {
       Volumes: {
         [name]: present({
           Name: name,
           Type: type,
-          Source: text(declared['source'], 'x-task.nomad.volumes.source') ?? name,
+          Source: of('source') ?? realName(unit.service.declared?.volumes?.[name], name),
           ReadOnly: flag(declared['read_only'], [...at, 'read_only']),
           AccessMode: accessMode,
           AttachmentMode: attachment,
@@ -52,7 +51,7 @@ export function nomadVolume(mount: Mount, name: string, declared: JsonObject): P
         present({
           Volume: name,
           Destination: mount.target,
-          ReadOnly: readOnly,
+          ReadOnly: mount.readOnly,
           PropagationMode: propagationOf(mount),
         }),
       ],
@@ -60,10 +59,19 @@ export function nomadVolume(mount: Mount, name: string, declared: JsonObject): P
   }
 }
 
-function propagationOf({ written, path }: Mount): string | undefined {
-  const wanted = text(object(written['bind'], 'volumes.bind')['propagation'], 'volumes.bind')
+/** `nocopy` says how it is: nothing of an image is ever copied into a volume of Nomad's. */
+function refuseOptions({ written, path }: Mount): void {
+  const at = [...path, 'volume']
+  onlyKnows(object(written['volume'], dotted(at)), ['nocopy'], at, {
+    subpath: 'a volume of Nomad is mounted whole',
+    labels: 'a volume of Nomad is given none',
+  })
+}
+
+function propagationOf(mount: Mount): string | undefined {
+  const wanted = text(bindOptions(mount)['propagation'], dotted([...mount.path, 'bind']))
   if (wanted === undefined) return undefined
   const found = PROPAGATIONS[wanted]
-  if (found === undefined) throw new Unhonoured(path, `Nomad's volumes know no '${wanted}'`)
+  if (found === undefined) throw new Unhonoured(mount.path, `Nomad's volumes know no '${wanted}'`)
   return found
 }

@@ -1,5 +1,4 @@
-import { bytes, list, number, object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject } from '../../../../src/core/json.ts'
+import { bytes, number, object, text } from '../../../../src/core/compose/reader.ts'
 import {
   asFlag,
   asOneOf,
@@ -13,9 +12,10 @@ import {
   ulimits,
   user,
 } from './container-keys.ts'
+import { devicesIn } from './devices.ts'
 import { type GrantKind, grantsOf, templateOf } from './grants.ts'
 import { containerLabels, jobMeta } from './labels.ts'
-import { folderOfNode, type Mount, mountsIn } from './mount-form.ts'
+import { bindOptions, folderOfNode, type Mount, mountsIn } from './mount-form.ts'
 import { networkMode, podmanNetworks } from './networks.ts'
 import { nomadVolume } from './nomad-volumes.ts'
 import {
@@ -29,8 +29,8 @@ import {
 import { placement, platform } from './placement.ts'
 import { resources } from './resources.ts'
 import { podmanTmpfs, tmpfsOfMount } from './tmpfs.ts'
-import { Unhonoured } from './unhonoured.ts'
-import { flag, pairs, present, texts } from './values.ts'
+import { dotted, Unhonoured } from './unhonoured.ts'
+import { pairs, present, texts } from './values.ts'
 
 const grants =
   (kind: GrantKind): Translate =>
@@ -42,41 +42,32 @@ const grants =
       })),
     )
 
-const volumes: Translate = (value, { path, settings }) =>
-  together(mountsIn(value, path).map((mount) => placed(mount, settings.volumes)))
+const volumes: Translate = (value, subject) =>
+  together(
+    mountsIn(value, subject.path).map((mount) => nomadVolume(mount, subject) ?? placed(mount)),
+  )
 
-function placed(mount: Mount, ofNomad: Parameters<typeof nomadVolume>[2]): Placed {
-  const { written, path, type, source, target } = mount
-  switch (type) {
-    case 'bind': {
-      const bind = object(written['bind'], 'volumes.bind')
-      const options = [
-        ...(flag(written['read_only'], path) === true ? ['ro'] : []),
-        ...['propagation', 'selinux'].flatMap((key) => text(bind[key], 'volumes.bind') ?? []),
-      ]
-      const folder = folderOfNode(mount)
-      if (`${folder}${target}`.includes(':')) {
-        throw new Unhonoured(path, 'podman takes no `:` in a path')
-      }
-      return {
-        config: { volumes: [[folder, target, options.join(',')].filter(Boolean).join(':')] },
-      }
-    }
-    case 'tmpfs':
-      return { config: { tmpfs: [podmanTmpfs(tmpfsOfMount(mount))] } }
-    case 'volume': {
-      const declared = source === undefined ? undefined : ofNomad[source]
-      if (source !== undefined && declared !== undefined) {
-        return nomadVolume(mount, source, object(declared, 'x-task.nomad.volumes'))
-      }
-      throw new Unhonoured(
-        path,
-        'the podman driver makes no volumes: write `x-task.nomad.volumes`, or a folder of the node',
-      )
-    }
-    default:
-      throw new Unhonoured(path, `Nomad has no mounts of the type '${type}'`)
+function placed(mount: Mount): Placed {
+  const { path, type, target } = mount
+  if (type === 'tmpfs') return { config: { tmpfs: [podmanTmpfs(tmpfsOfMount(mount))] } }
+  if (type === 'volume') {
+    throw new Unhonoured(
+      path,
+      'the podman driver makes no volumes: write `x-task.nomad.volumes`, or a folder of the node',
+    )
   }
+  const bind = bindOptions(mount, ['selinux'])
+  const options = [
+    ...(mount.readOnly === true ? ['ro'] : []),
+    ...['propagation', 'selinux'].flatMap(
+      (key) => text(bind[key], dotted([...path, 'bind', key])) ?? [],
+    ),
+  ]
+  const folder = folderOfNode(mount)
+  if (`${folder}${target}`.includes(':')) {
+    throw new Unhonoured(path, 'podman takes no `:` in a path')
+  }
+  return { config: { volumes: [[folder, target, options.join(',')].filter(Boolean).join(':')] } }
 }
 
 const LOG_DRIVERS = ['nomad', 'journald']
@@ -96,15 +87,9 @@ const logging: Translate = (value, { path }) => {
 }
 
 const devices: Translate = (value, { path }) => {
-  const found = list(value).map((item, i) => {
-    const parts = isJsonObject(item)
-      ? ['source', 'target', 'permissions'].flatMap((key) => text(item[key], 'devices') ?? [])
-      : [text(item, 'devices') ?? '']
-    if (parts[0]?.startsWith('/') !== true) {
-      throw new Unhonoured([...path, String(i)], `'${parts[0] ?? ''}' is no device of a node`)
-    }
-    return parts.join(':')
-  })
+  const found = devicesIn(value, path).map(({ host, container, permissions }) =>
+    [host, container, permissions].filter((part) => part !== undefined).join(':'),
+  )
   return found.length === 0 ? {} : { config: { devices: found } }
 }
 

@@ -1,15 +1,16 @@
 import { parseBytes } from '../../../../src/core/compose/bytes.ts'
-import { bytes, number, object } from '../../../../src/core/compose/reader.ts'
+import { bytes, fileMode, object } from '../../../../src/core/compose/reader.ts'
 import type { JsonObject } from '../../../../src/core/json.ts'
 import type { Mount } from './mount-form.ts'
-import { type Path, Unhonoured } from './unhonoured.ts'
-import { present } from './values.ts'
+import { dotted, type Path, Unhonoured } from './unhonoured.ts'
+import { onlyKnows, present } from './values.ts'
 
 /** A folder in memory: how large, and with which mode. */
 export interface Tmpfs {
   readonly target: string
   readonly size?: number
   readonly mode?: number
+  readonly readOnly?: boolean
 }
 
 /** `/run:size=64m,mode=1777`. */
@@ -28,26 +29,33 @@ export function tmpfsOf(written: string, path: Path): Tmpfs {
   return found
 }
 
-export function tmpfsOfMount({ written, target }: Mount): Tmpfs {
-  const options = object(written['tmpfs'], 'volumes.tmpfs')
-  const size = bytes(options['size'], 'volumes.tmpfs.size')
-  const octal = options['mode']
-  const mode =
-    typeof octal === 'string' ? Number.parseInt(octal, 8) : number(octal, 'volumes.tmpfs.mode')
-  return { target, ...(size !== undefined && { size }), ...(mode !== undefined && { mode }) }
+export function tmpfsOfMount({ written, path, target, readOnly }: Mount): Tmpfs {
+  const at = [...path, 'tmpfs']
+  const options = object(written['tmpfs'], dotted(at))
+  onlyKnows(options, ['size', 'mode'], at)
+  const size = bytes(options['size'], dotted([...at, 'size']))
+  const mode = fileMode(options['mode'], dotted([...at, 'mode']))
+  return {
+    target,
+    ...(size !== undefined && { size }),
+    ...(mode !== undefined && { mode }),
+    ...(readOnly !== undefined && { readOnly }),
+  }
 }
 
-export function dockerTmpfs({ target, size, mode }: Tmpfs): JsonObject {
+export function dockerTmpfs({ target, size, mode, readOnly }: Tmpfs): JsonObject {
   const options = present({ size, mode })
   return present({
     type: 'tmpfs',
     target,
+    readonly: readOnly,
     tmpfs_options: Object.keys(options).length === 0 ? undefined : options,
   })
 }
 
-export function podmanTmpfs({ target, size, mode }: Tmpfs): string {
+export function podmanTmpfs({ target, size, mode, readOnly }: Tmpfs): string {
   const options = [
+    ...(readOnly === true ? ['ro'] : []),
     ...(size === undefined ? [] : [`size=${size}`]),
     ...(mode === undefined ? [] : [`mode=${mode.toString(8)}`]),
   ]

@@ -49,15 +49,21 @@ export function onlyKnows(
   path: Path,
   why: Readonly<Record<string, string>> = {},
 ): void {
-  for (const [key, value] of Object.entries(options)) {
-    if (keys.includes(key) || value === null || key.startsWith('x-')) continue
+  for (const key of unread(options, keys)) {
     const known = Object.hasOwn(why, key)
-    if (known && asksNothing(value)) continue
+    if (known && asksNothing(options[key] ?? null)) continue
     throw new Unhonoured(
       [...path, key],
       (known ? why[key] : undefined) ?? 'Nomad has nothing of the kind',
     )
   }
+}
+
+/** The keys beside these that say something: neither null nor `x-…`. */
+export function unread(options: JsonObject, keys: readonly string[]): readonly string[] {
+  return Object.keys(options).filter(
+    (key) => options[key] !== null && !keys.includes(key) && !key.startsWith('x-'),
+  )
 }
 
 /** False, empty: it asks for nothing. */

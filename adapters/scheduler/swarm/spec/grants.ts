@@ -1,9 +1,8 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
-import { list, text } from '../../../../src/core/compose/reader.ts'
+import { fileMode, list, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { refused } from './draft.ts'
-import { modeOf } from './mode.ts'
 
 export type GrantKind = 'secrets' | 'configs'
 
@@ -28,7 +27,7 @@ export function grantsOf({ compose, declared }: Service, kind: GrantKind): reado
         Name: text(written['target'], key) ?? (kind === 'secrets' ? source : `/${source}`),
         UID: text(written['uid'], `${key}.uid`) ?? '0',
         GID: text(written['gid'], `${key}.gid`) ?? '0',
-        Mode: modeOf(written['mode'], `${key}.mode`) ?? 0o444,
+        Mode: fileMode(written['mode'], `${key}.mode`) ?? 0o444,
       },
     }
   })

@@ -1,10 +1,9 @@
 import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
 import { longMount } from '../../../../src/core/compose/mount.ts'
-import { bytes, list, object, text } from '../../../../src/core/compose/reader.ts'
+import { bytes, fileMode, list, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { flag, pairs, present, presentOrNone, refused, texts } from './draft.ts'
-import { modeOf } from './mode.ts'
 import { tmpfsMount } from './tmpfs.ts'
 
 /** `volumes`, `tmpfs` and `shm_size` as mounts. */
@@ -44,7 +43,7 @@ function mountOf(written: JsonObject, service: Service, key: string): JsonObject
       return present({ ...common, ...volumeOf(source, written, service, key) })
     case 'tmpfs': {
       const options = object(written['tmpfs'], `${key}.tmpfs`)
-      const mode = modeOf(options['mode'], `${key}.tmpfs.mode`)
+      const mode = fileMode(options['mode'], `${key}.tmpfs.mode`)
       const size = bytes(options['size'], `${key}.tmpfs.size`)
       return present({
         ...common,

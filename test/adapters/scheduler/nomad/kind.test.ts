@@ -52,6 +52,12 @@ describe('what Nomad refuses of a task type', () => {
     assert.deepEqual(other?.path, ['x-task', 'nomad', 'driver'])
   })
 
+  it('is a mode that is none', () => {
+    const mount = { type: 'tmpfs', target: '/c', tmpfs: { mode: '9' } }
+    const [one] = refusals({ image: 'i', volumes: [mount] })
+    assert.match(one?.message ?? '', /^volumes\[0\]\.tmpfs\.mode: "9" is no mode/)
+  })
+
   it('is at the key whose value a variable has made what it cannot be', () => {
     const [one] = refusals({ image: 'i', deploy: { resources: { limits: { memory: 'much' } } } })
     assert.deepEqual(one?.path, ['deploy', 'resources'])
@@ -128,6 +134,16 @@ describe('what Nomad has to say of a task type', () => {
       assert.equal(told.filter((one) => says.test(one)).length, 1, told.join('\n'))
     })
   }
+
+  it('is said of how a volume is to be made that is Nomad’s own', () => {
+    const top = { volumes: { v: { driver: 'nfs', name: 'real' } } }
+    const told = warnings(
+      { image: 'i', volumes: ['v:/c'], ...LIMITED },
+      { volumes: { v: {} } },
+      top,
+    )
+    assert.deepEqual(told, ["volumes.v.driver says nothing: the volume is Nomad's own"])
+  })
 
   it('is nothing of a reservation that comes to the same', () => {
     const same = { cpus: 2, memory: '1g' }

@@ -201,6 +201,59 @@ translationSuite('docker', {
         },
       },
     ],
+    [
+      'volumes',
+      { volumes: ['named:/c'] },
+      '/TaskGroups/0/Volumes/named/Source',
+      'scratch',
+      { volumes: { named: {} } },
+    ],
+    [
+      'volumes',
+      {
+        volumes: [
+          {
+            type: 'bind',
+            source: '/h',
+            target: '/c',
+            consistency: 'cached',
+            bind: { propagation: 'rslave', create_host_path: false, recursive: 'enabled' },
+          },
+        ],
+      },
+      'Config/mount',
+      [{ type: 'bind', source: '/h', target: '/c', bind_options: { propagation: 'rslave' } }],
+    ],
+    [
+      'volumes',
+      {
+        volumes: [
+          {
+            type: 'volume',
+            source: 'shared',
+            target: '/c',
+            read_only: true,
+            volume: { nocopy: true, labels: ['a=b'] },
+          },
+        ],
+      },
+      'Config/mount',
+      [
+        {
+          type: 'volume',
+          source: 'real',
+          target: '/c',
+          readonly: true,
+          volume_options: { no_copy: true, labels: [{ a: 'b' }] },
+        },
+      ],
+    ],
+    [
+      'volumes',
+      { volumes: [{ type: 'tmpfs', target: '/c', read_only: true, tmpfs: { mode: '0700' } }] },
+      'Config/mount',
+      [{ type: 'tmpfs', target: '/c', readonly: true, tmpfs_options: { mode: 0o700 } }],
+    ],
     ['tmpfs', { tmpfs: '/run' }, 'Config/mount', [{ type: 'tmpfs', target: '/run' }]],
     [
       'tmpfs',
@@ -391,6 +444,15 @@ translationSuite('docker', {
         { host_path: '/dev/d', container_path: '/dev/e' },
       ],
     ],
+    [
+      'devices',
+      { devices: ['/dev/a:rw', { source: '/dev/b', permissions: 'r' }] },
+      'Config/devices',
+      [
+        { host_path: '/dev/a', cgroup_permissions: 'rw' },
+        { host_path: '/dev/b', cgroup_permissions: 'r' },
+      ],
+    ],
     ['cgroup', { cgroup: 'private' }, 'Config/cgroupns', 'private'],
     ['ipc', { ipc: 'host' }, 'Config/ipc_mode', 'host'],
     ['pid', { pid: 'host' }, 'Config/pid_mode', 'host'],
@@ -454,7 +516,40 @@ translationSuite('docker', {
     [{ volumes: [{ type: 'image', source: 'i', target: '/c' }] }, /no mounts of the type 'image'/],
     [
       { volumes: [{ type: 'volume', source: 'cache', target: '/c', volume: { subpath: 's' } }] },
-      /^volumes\[0\]: Nomad mounts no subpaths$/,
+      /^volumes\[0\]\.volume\.subpath: the driver mounts a volume whole$/,
+    ],
+    ...(
+      [
+        [{ read_olny: true }, '.read_olny: Nomad has nothing of the kind'],
+        [{ consistency: 'x' }, '.consistency: must be consistent, cached or delegated'],
+        [{ volume: { nocopy: true } }, '.volume: Nomad has nothing of the kind'],
+        [{ bind: { create_host_path: true } }, '.bind.create_host_path: no folder of a node'],
+        [{ bind: { recursive: 'readonly' } }, '.bind.recursive: what is mounted below'],
+        [{ bind: { nonsense: 1 } }, '.bind.nonsense: Nomad has nothing of the kind'],
+      ] as const
+    ).map(
+      ([more, says]) =>
+        [
+          { volumes: [{ type: 'bind', source: '/h', target: '/c', ...more }] },
+          new RegExp(`^volumes\\[0\\]${says.replaceAll('.', '\\.')}`),
+        ] as const,
+    ),
+    [{ volumes: ['cache:/c:rslave'] }, /^volumes\[0\]\.bind: only a folder has a propagation$/],
+    [
+      { volumes: ['typo:/c'] },
+      /^volumes\[0\]: `driver_opt` of the volume `typo` says nothing to docker$/,
+    ],
+    [
+      { volumes: ['both:/c'] },
+      /^volumes\[0\]: `driver` of the volume `both` says nothing to docker$/,
+    ],
+    [
+      { volumes: [{ type: 'tmpfs', target: '/c', source: '/h' }] },
+      /^volumes\[0\]\.source: Nomad has nothing/,
+    ],
+    [
+      { volumes: [{ type: 'tmpfs', target: '/c', tmpfs: { uid: 1 } }] },
+      /^volumes\[0\]\.tmpfs\.uid: Nomad has nothing/,
     ],
     [
       {
@@ -554,6 +649,8 @@ translationSuite('docker', {
     [{ dns: 'resolver' }, /^dns: 'resolver' is no address$/],
     [{ extra_hosts: ['h:name'] }, /^extra_hosts: 'name' is no address$/],
     [{ devices: ['vendor.com/gpu=all'] }, /^devices\[0\]: /],
+    [{ devices: ['/dev/a:/dev/b:r:w'] }, /^devices\[0\]: '\/dev\/a:\/dev\/b:r:w' is not source:/],
+    [{ devices: [{ source: '/dev/a', mode: 'r' }] }, /^devices\[0\]\.mode: Nomad has nothing/],
     [{ pid: 'container:x' }, /^pid: must be host, not 'container:x'$/],
     [{ ipc: 'service:x' }, /^ipc: /],
     [{ platform: 'linux/arm/v7' }, /^platform: Nomad does not tell nodes apart by the variant/],
@@ -568,7 +665,9 @@ translationSuite('docker', {
       /^deploy\.placement\.constraints\[0\]: 'plan10' is none of Go's systems/,
     ],
     [{ pull_policy: 'never' }, /^pull_policy: /],
-    [{ credential_spec: { config: 'c' } }, /^credential_spec: write `file` or `registry`$/],
+    [{ credential_spec: { config: 'c' } }, /^credential_spec\.config: write `file` or `registry`$/],
+    [{ credential_spec: { file: 'f', registry: 'r' } }, /^credential_spec: write `file` or `reg/],
+    [{ credential_spec: { files: 'f' } }, /^credential_spec\.files: Nomad has nothing/],
     [{ environment: { 'A=B': 'c' } }, /^environment\.A=B: /],
   ],
 })

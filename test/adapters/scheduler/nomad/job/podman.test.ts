@@ -72,6 +72,12 @@ translationSuite('podman', {
       [{ Volume: 'data', Destination: '/c', PropagationMode: 'host-to-task' }],
       { volumes: { data: {} } },
     ],
+    [
+      'volumes',
+      { volumes: [{ type: 'tmpfs', target: '/c', read_only: true }] },
+      'Config/tmpfs',
+      ['/c:ro'],
+    ],
     ['tmpfs', { tmpfs: ['/run:size=64m,uid=1'] }, 'Config/tmpfs', ['/run:size=64m,uid=1']],
     ['shm_size', { shm_size: '1k' }, 'Config/shm_size', '1024b'],
     ['healthcheck', { healthcheck: { disable: true } }, 'Config', { image: 'i' }],
@@ -177,6 +183,13 @@ translationSuite('podman', {
     [{ networks: { back: { driver_opts: { a: 1 } } } }, /^networks\.back\.driver_opts: /],
     [{ logging: { driver: 'syslog' } }, /^logging\.driver: must be nomad or journald$/],
     [{ devices: ['vendor.com/gpu=all'] }, /^devices\[0\]: /],
+    [{ devices: [{ source: '/dev/a', mode: 'r' }] }, /^devices\[0\]\.mode: Nomad has nothing/],
+    [
+      {
+        volumes: [{ type: 'bind', source: '/h', target: '/c', bind: { create_host_path: true } }],
+      },
+      /^volumes\[0\]\.bind\.create_host_path: /,
+    ],
     [
       { deploy: { resources: { reservations: { devices: [{ capabilities: ['gpu'] }] } } } },
       /^deploy\.resources\.reservations\.devices\[0\]: podman gives no devices/,

@@ -20,6 +20,9 @@ const TOP = {
     cache: { driver: 'nfs', driver_opts: { o: 'ro' }, labels: { a: 'b' } },
     shared: { external: true, name: 'real' },
     data: {},
+    named: { name: 'scratch' },
+    typo: { driver_opt: { o: 'ro' } },
+    both: { external: true, driver: 'nfs' },
   },
 }
 
