@@ -286,9 +286,33 @@ describe('the API of Nomad', () => {
       assert.deepEqual(clients, ['known'])
     })
 
-    it('must have a certificate for the name that is asked for', async () => {
-      const tls = { caFile: file('ca.crt'), serverName: 'server.global.nomad' }
-      await unavailable(opened(tls).read('/v1/jobs', never), /server\.global\.nomad.* not in/)
+    it('must have a certificate for the name that is asked for, and for no other', async () => {
+      const asked: unknown[] = []
+      const server = createHttpsServer(
+        {
+          key: readFileSync(file('nomad.key')),
+          cert: readFileSync(file('nomad.crt')),
+          SNICallback(name, done) {
+            asked.push(name)
+            done(null)
+          },
+        },
+        answering,
+      )
+      await listening(stack, server, undefined)
+      const at = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const reading = (tls: NomadSettings['tls'], env: NodeJS.ProcessEnv = {}) =>
+        stack.use(apiOf({ address: at, tls }, env)).read('/v1/jobs', never)
+      const caFile = file('nomad.crt')
+      await unavailable(reading({ caFile }), /127\.0\.0\.1 is not in the cert/)
+      await unavailable(
+        reading({ caFile, serverName: 'client.global.nomad' }),
+        /client\.global\.nomad.* not in/,
+      )
+      await reading({ caFile, serverName: 'server.global.nomad' })
+      await reading({ caFile }, { NOMAD_TLS_SERVER_NAME: 'server.global.nomad' })
+      const name = 'server.global.nomad'
+      assert.deepEqual(asked, ['client.global.nomad', name, name])
     })
 
     it('has its certificates read anew for each connection', async () => {
