@@ -72,7 +72,23 @@ async function watching(framing: 'chunked' | 'until-close' = 'until-close') {
     for await (const one of watch) told.push(one)
   })()
   over.catch(() => undefined)
-  return { stream, told, over, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    replay,
+    scheduler,
+    stream,
+    told,
+    over,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+const GAPS = 10
+
+/** A few of the places where a stream of so many frames may begin anew, the first and the last among them. */
+function gapsIn(frames: number): readonly number[] {
+  const step = Math.max(1, frames / GAPS)
+  const places = Array.from({ length: GAPS + 1 }, (_, i) => Math.min(frames, Math.floor(i * step)))
+  return [...new Set(places)]
 }
 
 describe('a watch of Nomad', () => {
@@ -90,6 +106,37 @@ describe('a watch of Nomad', () => {
           assertSubsequence(told, expected, `${where}, ${framing}`)
           assert.deepEqual(told.at(-1), expected.at(-1), `${where}, ${framing}`)
         }
+      }
+    })
+
+    it(`tells each state of ${name} as it comes`, async () => {
+      await using watch = await watching()
+      const { stream, told } = watch
+      for (const [i, line] of linesOf(recorded.stream).entries()) {
+        await stream.write(line)
+        const so = streamedStates({ ...recorded, stream: recorded.stream.slice(0, i + 1) })
+        const now = observed(so).at(-1)
+        await until(() => sameAs(told.at(-1), now), `frame ${i} is told: ${JSON.stringify(now)}`)
+      }
+    })
+
+    it(`tells ${name} to its end by a list, whatever frames were lost before, and those of a lower index once more`, async () => {
+      const lines = linesOf(recorded.stream)
+      for (const gap of gapsIn(lines.length)) {
+        await using watch = await watching()
+        const { replay, scheduler, stream, told, over } = watch
+        const there = streamedStates({ ...recorded, stream: recorded.stream.slice(0, gap) }).at(-1)
+        replay.on('GET /v1/jobs', { body: there === undefined ? [] : [there.job] })
+        replay.on('GET /v1/allocations', { body: there?.allocations ?? [] })
+        replay.on('GET /v1/evaluations', { body: there?.evaluations ?? [] })
+        replay.on('GET /v1/nodes', { body: [] })
+        told.push(...(await scheduler.list(new AbortController().signal)))
+        await play(stream, lines.slice(Math.max(0, gap - 2)))
+        stream.end()
+        await assert.rejects(over, Unavailable)
+        const what = `from frame ${gap} of ${lines.length}`
+        assertSubsequence(told, expected, what)
+        assert.deepEqual(told.at(-1), expected.at(-1), what)
       }
     })
 
