@@ -1,12 +1,12 @@
 import { parseBytes } from '../core/compose/bytes.ts'
 import { parseDuration } from '../core/compose/duration.ts'
-import { shellWords } from '../core/compose/shell-words.ts'
 import { schemaProblems } from '../core/input-schema.ts'
 import { isJsonObject } from '../core/json.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { asText } from '../core/task-type.ts'
 import { atPath, keyProblem, pathOfPointer, valueProblem } from './problem.ts'
 import type { Path, Problem } from './problem.ts'
+import { isGiven, programProblems } from './service-program.ts'
 import { resourceProblems } from './service-resources.ts'
 
 /** What the daemon itself sets in every attempt's environment. */
@@ -41,30 +41,6 @@ export function ruleProblems(
     ...taskProblems(document, [...path, 'x-task']),
     ...nomadProblems(document, [...path, 'x-task', 'nomad']),
   ]
-}
-
-function programProblems(document: Json, path: Path, imageRequired: boolean): Problem[] {
-  const service = atPath(document, path)
-  if (!isJsonObject(service)) return []
-  const problems = (['command', 'entrypoint'] as const).flatMap((key) => {
-    const line = service[key]
-    if (typeof line !== 'string' || shellWords(line) !== undefined) return []
-    return [valueProblem([...path, key], 'a quote is not closed')]
-  })
-  if ((service['image'] ?? '') === '' && imageRequired) {
-    problems.push(keyProblem(path, '`image` is missing: the configured scheduler runs images'))
-  } else if (
-    !isGiven(service['image']) &&
-    !isGiven(service['command']) &&
-    !isGiven(service['entrypoint'])
-  ) {
-    problems.push(keyProblem(path, 'there is nothing to run: write `image`, `command` or both'))
-  }
-  return problems
-}
-
-function isGiven(value: Json | undefined): boolean {
-  return value !== undefined && value !== null
 }
 
 function environmentProblems(document: Json, path: Path): Problem[] {

@@ -101,6 +101,16 @@ const SHAPE: readonly Case[] = [
     file('command: [sleep, 5]'),
     't.yml:4:22: must be a string: quote it, not 5',
   ],
+  [
+    'an empty entrypoint without a command',
+    file('entrypoint: []'),
+    "t.yml:4:5: an empty one takes the image's away, and its command with it: write `command`",
+  ],
+  [
+    'an empty entrypoint with an empty command',
+    file("entrypoint: ''\n    command: ['']"),
+    "t.yml:4:5: an empty one takes the image's away, and its command with it: write `command`",
+  ],
   ['a quote that is not closed', file(`command: sh -c 'x`), 't.yml:4:14: a quote is not closed'],
 ]
 

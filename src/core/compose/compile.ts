@@ -3,6 +3,7 @@ import type { Argument, Declarations, Definition, Service, TaskType } from '../t
 import { type Environment, interpolateDeep } from './interpolate.ts'
 import { bytes, duration, list, number, object, text, words, wrong } from './reader.ts'
 import { compileRetry } from './retry.ts'
+import { saysNothing } from './shell-words.ts'
 
 const DAY_MS = 86_400_000
 
@@ -55,15 +56,12 @@ export function compileTaskType(definition: Definition, env: Environment): TaskT
 function compileService(service: JsonObject, path: string, env: Environment): Service {
   const of = (key: string): [Json | undefined, string] => [service[key], `${path}.${key}`]
   const image = text(...of('image'))
-  const entrypoint = words(...of('entrypoint'))
-  const command = words(...of('command'))
   const workingDir = text(...of('working_dir'))
   const { 'x-task': task, ...compose } = service
   const nomad = object(task, `${path}.x-task`)['nomad']
   return {
     ...(image !== undefined && { image }),
-    ...(entrypoint !== undefined && { entrypoint }),
-    ...(command !== undefined && { command }),
+    ...compileProgram(words(...of('entrypoint')), words(...of('command')), path),
     ...(workingDir !== undefined && { workingDir }),
     environment: compileEnvironment(service['environment'], `${path}.environment`, env),
     stopSignal: signalName(text(...of('stop_signal')) ?? 'SIGTERM'),
@@ -71,6 +69,29 @@ function compileService(service: JsonObject, path: string, env: Environment): Se
     compose,
     ...(nomad !== undefined && { nomad: object(nomad, `${path}.x-task.nomad`) }),
   }
+}
+
+/**
+ * An empty entrypoint takes the image's away, and its command with it (the Compose specification). Engines
+ * and drivers take an empty list for none; the first word of the command in its place is the same to them.
+ */
+function compileProgram(
+  entrypoint: readonly string[] | undefined,
+  command: readonly string[] | undefined,
+  path: string,
+): Pick<Service, 'entrypoint' | 'command'> {
+  if (entrypoint === undefined || !saysNothing(entrypoint)) {
+    return {
+      ...(entrypoint !== undefined && { entrypoint }),
+      ...(command !== undefined && { command }),
+    }
+  }
+  const [program, ...rest] = command ?? []
+  // Else the first argument that comes from a message would be what runs.
+  if (program === undefined || program === '') {
+    throw wrong(`${path}.entrypoint`, "an empty one takes the image's away: write `command`")
+  }
+  return { entrypoint: [program], ...(rest.length > 0 && { command: rest }) }
 }
 
 function compileDeclarations(compose: JsonObject): { declared?: Declarations } {

@@ -37,3 +37,8 @@ export function shellWords(text: string): string[] | undefined {
   if (word !== undefined) words.push(word)
   return words
 }
+
+/** Whether a command's line names nothing to run: no word, or, as the Engine API has it, an empty one alone. */
+export function saysNothing(words: readonly string[]): boolean {
+  return words.length === 0 || (words.length === 1 && words[0] === '')
+}

@@ -31,6 +31,27 @@ describe('a definition', () => {
     assert.equal(compile({}).service.command, undefined)
   })
 
+  it('runs its command without the image’s entrypoint where it writes an empty one', () => {
+    for (const entrypoint of [[], '', ['']]) {
+      const { service } = compile({ entrypoint, command: ['tool', '-a'] }, { arguments: ['-b'] })
+      assert.deepEqual([service.entrypoint, service.command], [['tool'], ['-a']])
+    }
+    const alone = compile({ entrypoint: [], command: 'tool' }, { arguments: ['-b'] })
+    assert.equal(alone.service.command, undefined)
+    const { entrypoint, command } = serviceFor(alone, {})
+    assert.deepEqual([entrypoint, command], [['tool'], ['-b']])
+  })
+
+  it('is rejected where there is nothing in the place of the image’s entrypoint', () => {
+    for (const command of [null, [], '', ['']]) {
+      const given = { arguments: [{ from: '/tool' }] }
+      assert.throws(
+        () => compile({ entrypoint: '${E:-}', command }, given),
+        /^Rejected: services\.t\.entrypoint: an empty one takes the image's away: write `command`$/,
+      )
+    }
+  })
+
   it('is rejected with the place where a variable is missing or makes no sense', () => {
     assert.throws(() => compile({ command: ['$GONE'] }), Rejected)
     const bad = () => compile({}, { deadline: '${D}' }, { D: 'soon' })

@@ -63,6 +63,9 @@ const TABLE: readonly (readonly [
   ['entrypoint', { entrypoint: ['a', 'b'] }, `${CONTAINER}/Command`, ['a', 'b']],
   ['entrypoint', { entrypoint: 'a "b c"' }, `${CONTAINER}/Command`, ['a', 'b c']],
   ['entrypoint', {}, `${CONTAINER}/Command`, undefined],
+  // The engine takes an empty list for none, and would run the image's.
+  ['entrypoint', { entrypoint: [], command: ['a', 'b'] }, `${CONTAINER}/Command`, ['a']],
+  ['entrypoint', { entrypoint: [], command: ['a', 'b'] }, `${CONTAINER}/Args`, ['b']],
   ['command', { command: ['{{x}}', ''] }, `${CONTAINER}/Args`, ['{{x}}', '']],
   ['command', {}, `${CONTAINER}/Args`, undefined],
   ['environment', { environment: { A: 'b=c', N: 1 } }, `${CONTAINER}/Env`, ['A=b=c', 'N=1']],

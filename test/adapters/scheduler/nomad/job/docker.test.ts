@@ -8,6 +8,13 @@ translationSuite('docker', {
     ['image', {}, 'Config/image', 'i'],
     ['entrypoint', { entrypoint: ['a', 'b'] }, 'Config/entrypoint', ['a', 'b']],
     ['entrypoint', { entrypoint: 'a "b c"' }, 'Config/entrypoint', ['a', 'b c']],
+    [
+      'entrypoint',
+      { entrypoint: [], command: ['a', 'b'] },
+      'Config',
+      { image: 'i', entrypoint: ['a'], args: ['b'] },
+    ],
+    ['entrypoint', { entrypoint: '', command: ['a'] }, 'Config', { image: 'i', entrypoint: ['a'] }],
     ['command', { command: ['x', ''] }, 'Config/args', ['x', '']],
     ['command', {}, 'Config/args', undefined],
     ['environment', { environment: { A: 'b=c', N: 1 } }, 'Env', { A: 'b=c', N: '1' }],

@@ -12,6 +12,7 @@ const PROGRAM = [
     'Config',
     { command: '/bin/sh', args: ['-c', 'run'] },
   ],
+  ['entrypoint', { entrypoint: [], command: ['a', 'b'] }, 'Config', { command: 'a', args: ['b'] }],
   ['command', { command: ['run', 'a', ''] }, 'Config', { command: 'run', args: ['a', ''] }],
   ['environment', { environment: { A: 'b' } }, 'Env', { A: 'b' }],
   ['working_dir', { working_dir: '/w' }, 'Config/work_dir', '/w'],

@@ -4,6 +4,13 @@ translationSuite('podman', {
   becomes: [
     ['image', {}, 'Config', { image: 'i' }],
     ['entrypoint', { entrypoint: ['a', 'b'] }, 'Config/entrypoint', ['a', 'b']],
+    [
+      'entrypoint',
+      { entrypoint: [], command: ['a', 'b'] },
+      'Config',
+      { image: 'i', entrypoint: ['a'], args: ['b'] },
+    ],
+    ['entrypoint', { entrypoint: '', command: ['a'] }, 'Config', { image: 'i', entrypoint: ['a'] }],
     ['command', { command: ['x', ''] }, 'Config/args', ['x', '']],
     ['environment', { environment: { A: 'b' } }, 'Env', { A: 'b' }],
     ['working_dir', { working_dir: '/w' }, 'Config/working_dir', '/w'],
