@@ -43,6 +43,8 @@ export class FakeNomad implements AsyncDisposable {
   readonly state = new State()
   readonly broker = new Broker()
   readonly faults = new Faults()
+  /** Those of Nomad's own, by path: a test puts in what it needs. */
+  readonly variables = new Map<string, Readonly<Record<string, string>>>()
   readonly #room: Room
   readonly #evaluator: Evaluator
   readonly #cluster: Cluster
@@ -75,7 +77,7 @@ export class FakeNomad implements AsyncDisposable {
     const cluster = this.#cluster
     const isReachable = (node: string) => this.#clients.get(node)?.attached === true
     const routes = [
-      ...agentRoutes(broker),
+      ...agentRoutes(broker, this.variables),
       ...jobRoutes(state, cluster),
       ...allocationRoutes({ state, cluster, folder, isReachable }),
       ...nodeRoutes(state, this.#nodes),

@@ -1,8 +1,11 @@
 import type { Broker } from '../broker.ts'
 import type { Route } from './route.ts'
 
-/** The agent itself, and the stream of its server's events. */
-export function agentRoutes(broker: Broker): readonly Route[] {
+/** Items by the path of their variable. */
+export type Variables = ReadonlyMap<string, Readonly<Record<string, string>>>
+
+/** The agent itself, the stream of its server's events, and the variables that are there. */
+export function agentRoutes(broker: Broker, variables: Variables): readonly Route[] {
   return [
     { method: 'GET', path: /^\/v1\/agent\/self$/, handle: () => ({ body: SELF }) },
     { method: 'GET', path: /^\/v1\/agent\/health$/, handle: () => ({ body: HEALTH }) },
@@ -17,11 +20,14 @@ export function agentRoutes(broker: Broker): readonly Route[] {
         return 'streamed'
       },
     },
-    // There are none.
     {
       method: 'GET',
-      path: /^\/v1\/var\/.+$/,
-      handle: () => ({ status: 404, body: 'variable not found', index: 1 }),
+      path: /^\/v1\/var\/(.+)$/,
+      handle(_, path) {
+        const items = variables.get(path)
+        if (items === undefined) return { status: 404, body: 'variable not found', index: 1 }
+        return { body: { Namespace: 'default', Path: path, Items: items }, index: 1 }
+      },
     },
   ]
 }
