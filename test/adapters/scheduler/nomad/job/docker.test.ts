@@ -4,6 +4,7 @@ const variable = (path: string, item = 'value') =>
   `{{ with nomadVar "${path}" }}{{ .${item} }}{{ end }}`
 
 translationSuite('docker', {
+  below: ['volumes[].bind', 'volumes[].volume', 'volumes[].tmpfs'],
   becomes: [
     ['image', {}, 'Config/image', 'i'],
     ['entrypoint', { entrypoint: ['a', 'b'] }, 'Config/entrypoint', ['a', 'b']],
@@ -224,6 +225,7 @@ translationSuite('docker', {
             source: '/h',
             target: '/c',
             consistency: 'cached',
+            'x-note': 'of the operator',
             bind: { propagation: 'rslave', create_host_path: false, recursive: 'enabled' },
           },
         ],
@@ -383,6 +385,7 @@ translationSuite('docker', {
     ],
     ['deploy.labels', { deploy: { labels: ['a=b'] } }, '/Meta/a', 'b'],
     ['labels', { labels: ['a=b'] }, 'Config/labels', [{ a: 'b' }]],
+    ['labels', { labels: { a: 'b' } }, 'Config/labels', [{ a: 'b' }]],
     [
       'logging',
       { logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': 3 } } },

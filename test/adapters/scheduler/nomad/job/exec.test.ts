@@ -80,6 +80,11 @@ const NEVER = [
 
 const REFUSED = [
   [
+    { deploy: { resources: { reservations: { generic_resources: [{}] } } } },
+    /^deploy\.resources\.reservations\.generic_resources: /,
+  ],
+  [{ deploy: { placement: { preferences: [{}] } } }, /^deploy\.placement\.preferences: /],
+  [
     { command: null },
     /^`command` is missing: the driver (raw_)?exec has no image to have its own$/,
   ],
@@ -100,6 +105,7 @@ const REFUSED = [
 ] as const
 
 translationSuite('exec', {
+  below: ['volumes[].volume'],
   becomes: [
     ...PROGRAM,
     [
@@ -148,7 +154,14 @@ translationSuite('exec', {
 translationSuite('raw_exec', {
   becomes: [...PROGRAM, ['oom_score_adj', { oom_score_adj: 5 }, 'Config/oom_score_adj', 5]],
   never: [...NEVER, 'cap_add', 'cap_drop', 'ipc', 'pid', 'volumes'],
-  refused: [...REFUSED, [{ oom_score_adj: -5 }, /^oom_score_adj: raw_exec takes none below 0$/]],
+  refused: [
+    ...REFUSED,
+    [
+      { deploy: { resources: { reservations: { devices: [{ capabilities: ['gpu'] }] } } } },
+      /^deploy\.resources\.reservations\.devices\[0\]: raw_exec gives no devices/,
+    ],
+    [{ oom_score_adj: -5 }, /^oom_score_adj: raw_exec takes none below 0$/],
+  ],
 })
 
 describe('a program on an older Nomad', () => {

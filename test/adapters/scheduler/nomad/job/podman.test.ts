@@ -1,6 +1,7 @@
 import { translationSuite } from './translation-suite.ts'
 
 translationSuite('podman', {
+  below: ['volumes[].bind', 'volumes[].volume', 'volumes[].tmpfs'],
   becomes: [
     ['image', {}, 'Config', { image: 'i' }],
     ['entrypoint', { entrypoint: ['a', 'b'] }, 'Config/entrypoint', ['a', 'b']],
@@ -127,11 +128,13 @@ translationSuite('podman', {
     ['tty', { tty: true }, 'Config/tty', true],
     ['hostname', { hostname: 'h' }, 'Config/hostname', 'h'],
     ['extra_hosts', { extra_hosts: ['db:10.0.0.1'] }, 'Config/extra_hosts', ['db:10.0.0.1']],
+    ['extra_hosts', { extra_hosts: { db: '10.0.0.1' } }, 'Config/extra_hosts', ['db:10.0.0.1']],
     ['mac_address', { mac_address: '02:42:ac:11:00:01' }, 'Config/static_mac', '02:42:ac:11:00:01'],
     ['cap_add', { cap_add: ['SYS_NICE'] }, 'Config/cap_add', ['SYS_NICE']],
     ['cap_drop', { cap_drop: ['ALL'] }, 'Config/cap_drop', ['ALL']],
     ['security_opt', { security_opt: ['label=disable'] }, 'Config/security_opt', ['label=disable']],
     ['userns_mode', { userns_mode: 'keep-id' }, 'Config/userns', 'keep-id'],
+    ['sysctls', { sysctls: { a: 1 } }, 'Config/sysctl', [{ a: '1' }]],
     ['sysctls', { sysctls: ['a=1'] }, 'Config/sysctl', [{ a: '1' }]],
     ['ulimits', { ulimits: { nofile: 10 } }, 'Config/ulimit', [{ nofile: '10:10' }]],
     ['oom_score_adj', { oom_score_adj: 100 }, 'Config/oom_score_adj', 100],
@@ -167,6 +170,11 @@ translationSuite('podman', {
     'uts',
   ],
   refused: [
+    [
+      { deploy: { resources: { reservations: { generic_resources: [{}] } } } },
+      /^deploy\.resources\.reservations\.generic_resources: /,
+    ],
+    [{ deploy: { placement: { preferences: [{}] } } }, /^deploy\.placement\.preferences: /],
     [{ image: null }, /^`image` is missing: the driver podman runs images$/],
     [{ volumes: ['cache:/c'] }, /^volumes\[0\]: the podman driver makes no volumes/],
     [{ volumes: ['/anonymous'] }, /^volumes\[0\]: the podman driver makes no volumes/],

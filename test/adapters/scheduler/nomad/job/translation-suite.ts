@@ -4,6 +4,8 @@ import type { DriverName } from '../../../../../adapters/scheduler/nomad/job/set
 import { Unhonoured } from '../../../../../adapters/scheduler/nomad/job/unhonoured.ts'
 import { atPointer, type Json, type JsonObject } from '../../../../../src/core/json.ts'
 import { unitNamed } from '../../../../contract/scheduler-adapter.ts'
+import { Rejected } from '../../../../../src/core/errors.ts'
+import { freeMappingsIn, freePlaces } from './free-mappings.ts'
 import { serviceSchemaKeys } from '../../swarm/schema-keys.ts'
 import { jobFor, LEAST, typeOf } from './units.ts'
 
@@ -28,6 +30,8 @@ export function translationSuite(
     readonly becomes: readonly Becomes[]
     readonly never: readonly string[]
     readonly refused: readonly Refused[]
+    /** Mappings within what the schema leaves free, which the rows must have as well. */
+    readonly below?: readonly string[]
   },
 ): void {
   describe(`a service as a task of the driver ${driver}`, () => {
@@ -64,6 +68,33 @@ export function translationSuite(
       })
     }
 
+    for (const [, service, , , nomad = {}] of table.becomes) {
+      for (const mapping of freeMappingsIn(service)) {
+        it(`loses no key of ${mapping.place} in ${JSON.stringify(service)}`, () => {
+          const told = outcome(() => jobFor(driver, mapping.with('unread', 'unread-x'), { nomad }))
+          assert.match(told, /^refused|unread-x/)
+        })
+      }
+    }
+
+    it('has a test for every mapping of which no schema knows the keys', () => {
+      const services = [
+        ...table.becomes.map(([, service]) => service),
+        ...table.refused.map(([service]) => service),
+      ]
+      const tested = new Set(
+        services.flatMap((service) => freeMappingsIn(service)).map(({ place }) => place),
+      )
+      const never = (place: string) =>
+        table.never.some((key) => `${place}.`.startsWith(`${key}.`) || place.startsWith(`${key}[`))
+      assert.deepEqual(
+        [...freePlaces(), ...(table.below ?? [])].filter(
+          (place) => !tested.has(place) && !never(place),
+        ),
+        [],
+      )
+    })
+
     it('has a test for every key that a service may have', () => {
       const tested = new Set([...table.becomes.map(([key]) => key), ...table.never])
       assert.deepEqual(
@@ -76,6 +107,15 @@ export function translationSuite(
       assert.deepEqual(Object.keys(TRANSLATIONS[driver]).toSorted(), serviceSchemaKeys().toSorted())
     })
   })
+}
+
+function outcome(work: () => JsonObject): string {
+  try {
+    return JSON.stringify(work())
+  } catch (error) {
+    if (error instanceof Rejected) return `refused: ${error.message}`
+    throw error
+  }
 }
 
 function at(key: string, value: Json): JsonObject {
