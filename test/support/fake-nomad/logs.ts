@@ -6,8 +6,7 @@ import { outputFile, type Output } from './program.ts'
 /** A frame holds so much output (client/fs_endpoint.go). */
 const FRAME_BYTES = 64 * 1024
 const LOOK_MS = 50
-/** The real one's, and shorter: what follows waits for two of them. */
-const BEAT_MS = 200
+const BEAT_MS = 1_000
 
 /**
  * What a task has written: as it is (`plain`), or in JSON frames with nothing between them. One that is
