@@ -8,6 +8,7 @@ import type { Observation, UnitSpec } from '../../../../src/core/unit.ts'
 import type { Logger } from '../../../../src/ports/logger.ts'
 import { unitNamed, within } from '../../../contract/scheduler-adapter.ts'
 import type { Program, SchedulerHarness } from '../../../contract/scheduler-adapter.ts'
+import { unitOfProgram } from '../../../contract/program-unit.ts'
 
 export const never = new AbortController().signal
 
@@ -70,24 +71,11 @@ export class ProcessHarness implements SchedulerHarness {
   }
 
   unit(program: Program): UnitSpec {
-    switch (program.does) {
-      case 'succeed':
-        return this.script('exit 0')
-      case 'exit':
-        return this.script(`exit ${program.code}`)
-      case 'write':
-        return this.script(
-          `printf '%s\\n' ${program.lines.join(' ')}; ${
-            program.exitCode === undefined ? 'exec sleep 1000' : `exit ${program.exitCode}`
-          }`,
-        )
-      case 'sleep':
-        return this.script('exec sleep 1000')
-      case 'ignore-stop':
-        return this.script('trap "" TERM; while :; do sleep 1000; done', { stopGraceMs: 100 })
-      case 'not-exist':
-        return this.command(['longhaul-no-such-command'])
-    }
+    return unitOfProgram(program, {
+      script: (line, service) => this.script(line, service),
+      command: (command) => this.command(command),
+      sleep: 'exec sleep 1000',
+    })
   }
 
   async runs(unit: UnitSpec): Promise<number> {

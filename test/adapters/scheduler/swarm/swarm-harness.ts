@@ -11,6 +11,7 @@ import { unitNamed, within } from '../../../contract/scheduler-adapter.ts'
 import type { Program, SchedulerHarness } from '../../../contract/scheduler-adapter.ts'
 import type { Dockerd } from '../../../support/dockerd.ts'
 import { TASK_IMAGE } from '../../../support/task-image.ts'
+import { unitOfProgram } from '../../../contract/program-unit.ts'
 
 export const never = new AbortController().signal
 /** How long a test waits for what a swarm does; never the thing tested. */
@@ -74,24 +75,11 @@ export class SwarmHarness implements SchedulerHarness {
   }
 
   unit(program: Program): UnitSpec {
-    switch (program.does) {
-      case 'succeed':
-        return this.script('exit 0')
-      case 'exit':
-        return this.script(`exit ${program.code}`)
-      case 'write':
-        return this.script(
-          `printf '%s\\n' ${program.lines.join(' ')}; ${
-            program.exitCode === undefined ? SLEEP : `exit ${program.exitCode}`
-          }`,
-        )
-      case 'sleep':
-        return this.script(SLEEP)
-      case 'ignore-stop':
-        return this.script('trap "" TERM; while :; do sleep 1; done', { stopGraceMs: 100 })
-      case 'not-exist':
-        return this.named(this.#name(), { command: ['longhaul-no-such-command'] })
-    }
+    return unitOfProgram(program, {
+      script: (line, service) => this.script(line, service),
+      command: (command) => this.named(this.#name(), { command }),
+      sleep: SLEEP,
+    })
   }
 
   async runs(unit: UnitSpec): Promise<number> {
