@@ -178,7 +178,7 @@ function isTelling({ Status, TriggeredBy = '' }: EvaluationView): boolean {
 export const TELLING = `Status == "blocked" or TriggeredBy == "${BY_HAND}"`
 
 /** The jobs of a reading, each with what belongs to it. */
-export function statesOf({ jobs, allocations, evaluations }: Reading): readonly JobState[] {
+function statesOf({ jobs, allocations, evaluations }: Reading): readonly JobState[] {
   const ofJob = <T extends { readonly JobID: string }>(all: readonly T[]) =>
     Map.groupBy(all, ({ JobID }) => JobID)
   const [itsAllocations, itsEvaluations] = [ofJob(allocations), ofJob(evaluations)]
