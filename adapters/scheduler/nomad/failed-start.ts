@@ -48,10 +48,10 @@ function reasonOf(event: TaskEventView): ExitReason | undefined {
 
 /**
  * What they say, of whatever they were about, when what they start containers with or a registry does not
- * answer. A registry whose name nobody knows is a mistake in the image's name.
+ * answer, or the node's disk is full. A registry whose name nobody knows is a mistake in the image's name.
  */
-const NO_ANSWER =
-  /cannot connect to the docker daemon|connection (refused|reset)|i\/o timeout|client\.timeout|TLS handshake timeout|network is unreachable|no route to host|context deadline exceeded|toomanyrequests|code = Unavailable|plugin is shut ?down/i
+const NOT_ITS_DOING =
+  /no space left on device|cannot connect to the docker daemon|connection (refused|reset)|i\/o timeout|client\.timeout|TLS handshake timeout|network is unreachable|no route to host|context deadline exceeded|toomanyrequests|code = Unavailable|plugin is shut ?down/i
 
 /** What drivers say when an image cannot be had (drivers/docker, nomad-driver-podman). */
 const IMAGE =
@@ -66,7 +66,7 @@ const DRIVER_AWAY =
   /docker daemon|docker client|docker logger|create executor|deadline exceeded|timeout/i
 
 function driverFailure(message: string): ExitReason {
-  if (NO_ANSWER.test(message)) return 'interrupted'
+  if (NOT_ITS_DOING.test(message)) return 'interrupted'
   if (IMAGE.test(message)) return 'image-unavailable'
   if (/start container|launch command/i.test(message)) return 'start-failed'
   if (DRIVER_AWAY.test(message)) return 'interrupted'

@@ -68,6 +68,7 @@ function failure(message: string, err: string, code: number | undefined): Observ
   // A graceful restart of dockerd removes every container of its node; the code beside it is stale.
   if (err.startsWith('No such container')) return because('interrupted', err)
   if (err.includes('failed to start shim')) return because('interrupted', err)
+  if (err.includes(DISK_FULL)) return because('interrupted', err)
   if (message === 'starting') {
     return { reason: 'start-failed', ...(code !== undefined && { code }), message: err }
   }
@@ -75,6 +76,9 @@ function failure(message: string, err: string, code: number | undefined): Observ
     ? because('interrupted', message, err)
     : { ...exitOfCode(code), message: err }
 }
+
+/** In the words of the system, whatever the engine was about: another node may do. */
+const DISK_FULL = 'no space left on device'
 
 /**
  * Errors of containers that could not be made, beside those of images, whose texts differ by engine and
@@ -85,6 +89,7 @@ const NOT_THE_IMAGE =
 
 function rejection(message: string, err: string): ObservedExit {
   if (message.includes('constraint enforcer')) return because('preempted', err)
+  if (err.includes(DISK_FULL)) return because('interrupted', err)
   if (err.includes('node is missing network attachments')) return because('unschedulable', err)
   // An image may well be called `team/network-probe`.
   const unnamed = err.replaceAll(/\S*\w[/:@]\w\S*/g, '')

@@ -248,11 +248,12 @@ const EXITS: readonly Row[] = [
   ...[
     'Failed to pull `r/i:1`: API error (500): Get "https://r/v2/": dial tcp 10.0.0.1:443: connect: connection refused',
     'Failed to pull `r/i:1`: net/http: request canceled (Client.Timeout exceeded while awaiting headers)',
+    'Failed to pull `r/i:1`: failed to register layer: no space left on device',
     'Failed to pull `r/i:1`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock',
     'Failed to pull `r/i:1`: API error (500): toomanyrequests: You have reached your pull rate limit',
     'Failed to start container 7a: Cannot connect to the Docker daemon at unix:///var/run/docker.sock',
     'rpc error: code = Unknown desc = failed to create image: r/i:1: unable to pull image r/i:1 : Get "https://r/v2/": dial tcp 10.0.0.1:443: i/o timeout',
-  ].map((said): Row => [`no answer: ${said}`, { events: driverFailure(said) }, 'interrupted']),
+  ].map((said): Row => [`not its doing: ${said}`, { events: driverFailure(said) }, 'interrupted']),
   [
     'a command whose name is that of a trouble',
     {

@@ -360,6 +360,19 @@ const EXITS: readonly (readonly [
     },
     'rejected',
   ],
+  ...[
+    {
+      state: 'rejected',
+      message: 'preparing',
+      err: 'failed to register layer: write /usr/bin/ffmpeg: no space left on device',
+    },
+    {
+      state: 'failed',
+      message: 'starting',
+      err: 'starting container failed: mkdir /var/lib/docker/overlay2/x: no space left on device',
+      code: 128,
+    },
+  ].map((status) => ['a disk of the node that is full', status, 'interrupted'] as const),
   [
     'no address left',
     {
