@@ -15,6 +15,13 @@ export interface SchedulerAdapter extends AsyncDisposable {
   readonly kind: string
 
   /**
+   * Where it holds units, as a text without secrets that tells the place apart from any other: adapters
+   * of one home see the same units, those of different homes see none of each other's. The same for as
+   * long as the units are there. Absent: there is only one such place.
+   */
+  home?(signal: AbortSignal): Promise<string>
+
+  /**
    * What the unit's image means just now, as a name that will always mean the same (its digest);
    * undefined where that cannot be told, or it is such a name already. Changes nothing. The engine keeps
    * the answer to a run's first attempt, and every attempt of the run gets it as `service.image`.

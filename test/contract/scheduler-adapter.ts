@@ -83,6 +83,13 @@ export function schedulerAdapterContract(
     const eventually = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T> =>
       await within(abilities.withinMs, what, look)
 
+    it('names the place where it holds units, alike to every daemon', async () => {
+      const home = await adapter.home?.(never)
+      assert.ok(home?.startsWith(`${adapter.kind} `), home)
+      assert.equal(await adapter.home?.(never), home)
+      assert.equal(await (await harness.reopen()).home?.(never), home)
+    })
+
     describe('start', () => {
       it('has the unit in every list from when it resolves, with its identity', async () => {
         const unit = harness.unit({ does: 'sleep' })

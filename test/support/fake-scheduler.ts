@@ -55,6 +55,7 @@ interface World {
  * Controls, each a property that a test sets:
  *  - `program`: what each unit does, asked once, at its start;
  *  - `digest`: what the tag of an image means, whenever that is asked;
+ *  - `place`: where its units are;
  *  - `fault`: throws `Unavailable` from a call, before or after it has taken effect;
  *  - `delivery`: loses, repeats or delays (by so many ms) an observation on its way to the watches.
  * And as methods: `finish`, `loseNode`, `returnNode`, `drop`, `breakWatches`.
@@ -63,6 +64,7 @@ export class FakeScheduler implements SchedulerAdapter {
   readonly kind = 'fake'
   program: (unit: UnitSpec) => FakeProgram = () => ({ runsMs: 0 })
   digest: (image: string) => string | undefined = () => undefined
+  place: () => string = () => 'fake world'
   fault: (call: FakeCall) => 'before' | 'after' | undefined = () => undefined
   delivery: (observation: Observation) => 'lose' | 'repeat' | number | undefined = () => undefined
   /** Every unit that was taken, as it was given, by this adapter; in order. */
@@ -87,6 +89,7 @@ export class FakeScheduler implements SchedulerAdapter {
     const other = new FakeScheduler({ now: this.#now }, this.#world)
     other.program = (unit) => this.program(unit)
     other.digest = (image) => this.digest(image)
+    other.place = () => this.place()
     return other
   }
 
@@ -152,6 +155,12 @@ export class FakeScheduler implements SchedulerAdapter {
   breakWatches(): void {
     for (const stream of this.#world.watches)
       stream.end(new Unavailable('stream', 'the stream broke'))
+  }
+
+  async home(signal: AbortSignal): Promise<string> {
+    await Promise.resolve()
+    refuse(signal)
+    return this.place()
   }
 
   async resolve({ name, service }: UnitSpec, signal: AbortSignal): Promise<string | undefined> {

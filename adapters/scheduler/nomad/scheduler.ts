@@ -57,6 +57,18 @@ export class NomadScheduler implements SchedulerAdapter {
     this.#endings = new Endings(parts)
   }
 
+  /**
+   * By names, for Nomad tells no id of its servers: two Nomads whose regions have one name (`global`, where
+   * none was given) cannot be told apart by the same namespace.
+   */
+  async home(signal: AbortSignal): Promise<string> {
+    const until = this.#until(signal)
+    const region = this.#api.region ?? (await this.#agent.view(until)).region
+    if (region === '')
+      throw new Unavailable('nomad', 'the agent does not say which region it is of')
+    return `nomad ${region}/${this.#api.namespace}`
+  }
+
   async start(unit: UnitSpec, signal: AbortSignal): Promise<void> {
     if (unit.identity.installation !== this.#installation) {
       throw new Rejected('installation', `${unit.name} belongs to another installation`)

@@ -41,6 +41,10 @@ export class ProcessScheduler implements SchedulerAdapter {
     this.#units = new UnitKeeper(at)
   }
 
+  home(): Promise<string> {
+    return Promise.resolve(`process ${this.folderId}`)
+  }
+
   async start(unit: UnitSpec, signal: AbortSignal): Promise<void> {
     if (!UNIT_NAME.test(unit.name))
       throw new Rejected('unit-name', `'${unit.name}' cannot be the name of a unit`)

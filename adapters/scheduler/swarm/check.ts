@@ -6,13 +6,14 @@ import type { EngineApi } from './engine-api.ts'
 const LEAST_API = 41
 const OLDEST = 'Docker 20.10 or newer is needed'
 
-interface Info {
+export interface Info {
   readonly Swarm?: {
     readonly LocalNodeState?: string
     readonly ControlAvailable?: boolean
     readonly Nodes?: number
     readonly Managers?: number
     readonly Cluster?: {
+      readonly ID?: string
       readonly Spec?: { readonly Orchestration?: { readonly TaskHistoryRetentionLimit?: number } }
     }
   }

@@ -3,7 +3,7 @@ import { sameIdentity } from '../../../src/core/unit.ts'
 import type { Observation, UnitSpec } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
 import type { CheckResult, SchedulerAdapter } from '../../../src/ports/scheduler-adapter.ts'
-import { checkSwarm } from './check.ts'
+import { checkSwarm, type Info } from './check.ts'
 import { Endings } from './endings.ts'
 import { type EngineApi, isRefusal, messageIn, refusal } from './engine-api.ts'
 import type { Images } from './images.ts'
@@ -60,6 +60,14 @@ export class SwarmScheduler implements SchedulerAdapter {
     this.#logger = parts.logger
     this.#nodes = new Nodes(this.#engine)
     this.#endings = new Endings({ ...parts, nodes: this.#nodes })
+  }
+
+  /** Only managers know which swarm it is, and only while they have a quorum. */
+  async home(signal: AbortSignal): Promise<string> {
+    const { Swarm } = await this.#engine.read<Info>('/info', this.#until(signal))
+    const id = Swarm?.Cluster?.ID ?? ''
+    if (id === '') throw new Unavailable('swarm', 'this engine does not say which swarm it manages')
+    return `swarm ${id}`
   }
 
   async resolve(unit: UnitSpec, signal: AbortSignal): Promise<string | undefined> {

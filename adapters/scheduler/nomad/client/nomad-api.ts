@@ -27,6 +27,8 @@ export type Query = Readonly<Record<string, string | number | boolean | readonly
  */
 export interface NomadApi extends AsyncDisposable {
   readonly namespace: string
+  /** Where one was asked for; else the agent's own is meant. */
+  readonly region?: string
 
   call(
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -119,6 +121,7 @@ export function nomadApi(target: NomadTarget): NomadApi {
 
   return {
     namespace: target.namespace,
+    ...(target.region !== undefined && { region: target.region }),
     call,
     async find<T extends object>(path: string, signal: AbortSignal, query: Query = {}) {
       return (await get(path, signal, query))?.body as T | undefined
