@@ -68,11 +68,26 @@ export interface TaskStore {
   /** Moves the dues of starts, attempts, lost nodes and backoffs; `notBefore` and `deadline` stay. */
   shiftDues(ms: number, lease: Lease): Promise<void>
 
+  /**
+   * Has the units be at `home` (see `SchedulerAdapter.home`) where they are nowhere yet, or there already,
+   * or where no attempt is unreleased; with `abandon` whatever there is. Else they stay where they are.
+   */
+  settle(home: string, lease: Lease, options?: { readonly abandon?: boolean }): Promise<Settled>
+
   /** Removes ended tasks whose `purgeAt` has come, whose events are sent and whose units are gone. */
   purge(now: Date, limit: number, lease: Lease): Promise<number>
 
   /** Figures of what is live, for metrics; costs nothing that grows with what has ended. */
   figures(now: Date): Promise<StoreFigures>
+}
+
+export interface Settled {
+  /** Where the units are: the home that was given, or the one that they have to stay at. */
+  readonly at: string
+  /** Where they stay at another: how many attempts are unreleased. */
+  readonly units?: number
+  /** Where another home was replaced: that one, and how many attempts it was abandoned with. */
+  readonly moved?: { readonly from: string; readonly units: number }
 }
 
 export interface TaskQuery {

@@ -58,6 +58,8 @@ export function leadershipContract(given: () => StoreCase): void {
         await assert.rejects(store.tasks.apply(change, lease), LeaseLost)
         await assert.rejects(store.tasks.shiftDues(1, lease), LeaseLost)
         await assert.rejects(store.tasks.purge(clock.now(), 1, lease), LeaseLost)
+        await assert.rejects(store.tasks.settle('elsewhere', lease), LeaseLost)
+        await assert.rejects(store.tasks.settle('elsewhere', lease, { abandon: true }), LeaseLost)
       }
       assert.equal((await found(store, 'encode/1')).task.priority, 1)
       assert.equal((await store.events.read({ limit: 1 })).events.length, 0)

@@ -1,6 +1,7 @@
 import type { Store } from '../../src/ports/store.ts'
 import { ManualClock } from '../support/store.ts'
 import { eventLogContract } from './store-events.ts'
+import { homeContract } from './store-home.ts'
 import { leadershipContract } from './store-leadership.ts'
 import { messageTableContract } from './store-messages.ts'
 import { queueContract } from './store-queue.ts'
@@ -49,5 +50,6 @@ export function storeContract(name: string, implementation: StoreImplementation)
     eventLogContract(given)
     messageTableContract(given)
     leadershipContract(given)
+    homeContract(given)
   })
 }

@@ -9,6 +9,7 @@ import { applyChange, guardLease, insertDefinition, insertEvents, isApplied } fr
 import type { Dialect } from './dialect.ts'
 import type { Driver } from './driver.ts'
 import { readFigures } from './figures.ts'
+import { createSettle } from './home.ts'
 import { purgeTasks } from './purge.ts'
 import { recordsById, recordsOf } from './records.ts'
 import { createShiftDues } from './shift-once.ts'
@@ -107,6 +108,8 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
       ),
 
     shiftDues: createShiftDues(driver, dialect, clock),
+
+    settle: createSettle(driver, dialect),
 
     purge: (now, limit, lease) =>
       driver.write(function* () {

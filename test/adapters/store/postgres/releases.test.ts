@@ -117,6 +117,8 @@ async function useAll(store: Store, clock: ManualClock): Promise<void> {
   await tasks.figures(at(1))
   await tasks.shiftDues(60_000, lease)
   await tasks.shiftDues(-60_000, lease)
+  await tasks.settle('here', lease)
+  await tasks.settle('there', lease, { abandon: true })
 
   const claimed = await events.claim(2, 60_000)
   await events.giveBack(claimed.slice(1).map(({ seq }) => seq))

@@ -36,6 +36,8 @@ describe('the statements of the loops', () => {
     await tasks.liveUnits()
     await tasks.overKept(50, now, 10)
     await tasks.shiftDues(-1, lease)
+    await tasks.settle('a', lease)
+    await tasks.settle('b', lease)
     await tasks.purge(now, 10, lease)
     await tasks.list({ limit: 10 })
     await tasks.list({ limit: 10, type: 'a' })
