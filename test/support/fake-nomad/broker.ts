@@ -7,6 +7,8 @@ const BEAT_MS = 1_000
 
 interface Event {
   readonly topic: Change['topic']
+  /** Empty where it is of none. */
+  readonly namespace: string
   readonly text: string
 }
 
@@ -15,8 +17,12 @@ interface Frame {
   readonly events: readonly Event[]
 }
 
-interface Subscriber {
+interface Wanted {
   readonly topics: ReadonlySet<string>
+  readonly namespace: string
+}
+
+interface Subscriber extends Wanted {
   readonly response: ServerResponse
   readonly beat: NodeJS.Timeout
 }
@@ -59,10 +65,13 @@ export class Broker {
    * From the frame of this index on, from the oldest where it is older (0 too), and with the newest that
    * there is where it is newer (nomad/stream/event_buffer.go, StartAtClosest). First comes a heartbeat.
    */
-  subscribe(response: ServerResponse, index: number, topics: ReadonlySet<string>): void {
+  subscribe(
+    response: ServerResponse,
+    { index, ...wanted }: Wanted & { readonly index: number },
+  ): void {
     response.writeHead(200, { 'content-type': 'application/json' })
     const beat = setInterval(() => response.write('{}\n'), BEAT_MS)
-    const subscriber = { response, topics, beat }
+    const subscriber = { ...wanted, response, beat }
     this.#subscribers.add(subscriber)
     response.on('close', () => {
       clearInterval(beat)
@@ -103,8 +112,12 @@ export class Broker {
     return at < 0 ? this.#buffer.slice(-1) : this.#buffer.slice(at)
   }
 
-  #send({ response, topics }: Subscriber, { index, events }: Frame): void {
-    const wanted = events.filter(({ topic }) => topics.has('*') || topics.has(topic))
+  #send({ response, topics, namespace }: Subscriber, { index, events }: Frame): void {
+    const wanted = events.filter(
+      (event) =>
+        (topics.has('*') || topics.has(event.topic)) &&
+        (namespace === '*' || event.namespace === '' || event.namespace === namespace),
+    )
     if (wanted.length === 0) return
     this.#sent += 1
     const texts = wanted.map(({ text }) => text)
@@ -115,10 +128,17 @@ export class Broker {
 /** As text, once: many may listen. */
 function eventOf(change: Change, Type: string, Index: number): Event {
   const { topic } = change
-  return { topic, text: JSON.stringify({ Topic: topic, Type, Index, ...aboutOf(change) }) }
+  const about = aboutOf(change)
+  const text = JSON.stringify({ Topic: topic, Type, Index, ...about })
+  return { topic, namespace: about.Namespace, text }
 }
 
-function aboutOf(change: Change): object {
+function aboutOf(change: Change): {
+  readonly Key: string
+  readonly Namespace: string
+  readonly FilterKeys: readonly string[] | null
+  readonly Payload: object
+} {
   switch (change.topic) {
     case 'Job': {
       const { ID: Key, Namespace } = change.object

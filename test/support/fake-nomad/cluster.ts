@@ -4,7 +4,7 @@ import type { Report } from './client.ts'
 import { newEvaluation, type NewEvaluation } from './evaluations.ts'
 import type { Evaluator } from './evaluator.ts'
 import { jobOf } from './jobs.ts'
-import { isClientTerminal, nanoseconds } from './objects.ts'
+import { isClientTerminal, keyOf, nanoseconds } from './objects.ts'
 import type { Allocation, Job } from './objects.ts'
 import type { State, Transaction } from './state.ts'
 
@@ -27,12 +27,13 @@ export class Cluster {
     this.#tainted = over
   }
 
-  register(written: JsonObject): Done {
-    const job = jobOf(written)
+  register(written: JsonObject, namespace: string): Done {
+    const job = jobOf({ ...written, Namespace: namespace })
     const index = this.#state.commit('JobRegistered', (tx) => {
       tx.job({ ...job, JobModifyIndex: tx.index })
     })
     const evaluation = newEvaluation({
+      Namespace: job.Namespace,
       JobID: job.ID,
       JobModifyIndex: index,
       TriggeredBy: 'job-register',
@@ -40,16 +41,17 @@ export class Cluster {
     return this.#evaluated('JobRegistered', evaluation, index)
   }
 
-  /** Undefined where there is no such job, which is fine. */
-  deregister(id: string, purge: boolean): Done | undefined {
-    const job = this.#state.jobs.get(id)
+  /** Undefined where there is no such job, which is fine. `key`: its `jobKey`. */
+  deregister(key: string, purge: boolean): Done | undefined {
+    const job = this.#state.jobs.get(key)
     if (job === undefined) return undefined
     const index = this.#state.commit('JobDeregistered', (tx) => {
       if (purge) tx.purge(job)
       else this.#stopJob(tx, job)
     })
     const evaluation = newEvaluation({
-      JobID: id,
+      Namespace: job.Namespace,
+      JobID: job.ID,
       JobModifyIndex: index,
       TriggeredBy: 'job-deregister',
       // Whatever the job's own is (nomad/job_endpoint.go).
@@ -61,6 +63,7 @@ export class Cluster {
   /** An operator's `alloc stop`: it is migrated. */
   stop(allocation: Allocation): Done {
     const evaluation = newEvaluation({
+      Namespace: allocation.Namespace,
       JobID: allocation.JobID,
       JobModifyIndex: allocation.Job.ModifyIndex,
       TriggeredBy: 'alloc-stop',
@@ -75,7 +78,8 @@ export class Cluster {
 
   /** Another job of a higher priority takes its place (nomad/plan_apply.go). */
   preempt(allocation: Allocation, by: string): Done {
-    const evaluation = newEvaluation({ JobID: allocation.JobID, TriggeredBy: 'preemption' })
+    const { Namespace, JobID } = allocation
+    const evaluation = newEvaluation({ Namespace, JobID, TriggeredBy: 'preemption' })
     const index = this.#state.commit('PlanResult', (tx) => {
       tx.allocation({
         ...allocation,
@@ -116,11 +120,11 @@ export class Cluster {
   #becauseOf(allocation: Allocation, { clientStatus }: Report): NewEvaluation | undefined {
     const wasUnknown = allocation.ClientStatus === 'unknown'
     if (!isClientTerminal(clientStatus) && !wasUnknown) return undefined
-    const { JobID } = allocation
-    if (!this.#state.jobs.has(JobID)) {
-      return newEvaluation({ JobID, TriggeredBy: 'job-deregister' })
+    const { Namespace, JobID } = allocation
+    if (!this.#state.jobs.has(keyOf(allocation))) {
+      return newEvaluation({ Namespace, JobID, TriggeredBy: 'job-deregister' })
     }
-    return wasUnknown ? newEvaluation({ JobID, TriggeredBy: 'reconnect' }) : undefined
+    return wasUnknown ? newEvaluation({ Namespace, JobID, TriggeredBy: 'reconnect' }) : undefined
   }
 
   #stopJob(tx: Transaction, job: Job): void {

@@ -6,12 +6,11 @@ import type { Evaluation } from './objects.ts'
 export type NewEvaluation = Omit<Evaluation, 'CreateIndex' | 'ModifyIndex'>
 
 export function newEvaluation(
-  of: Pick<Evaluation, 'JobID' | 'TriggeredBy'> & Partial<Evaluation>,
+  of: Pick<Evaluation, 'Namespace' | 'JobID' | 'TriggeredBy'> & Partial<Evaluation>,
 ): NewEvaluation {
   const now = nanoseconds()
   return {
     ID: randomUUID(),
-    Namespace: 'default',
     Priority: 50,
     Type: 'batch',
     Status: 'pending',

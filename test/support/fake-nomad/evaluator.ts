@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { newAllocation } from './allocations.ts'
 import { blockedEvaluation, type NewEvaluation, newEvaluation } from './evaluations.ts'
-import { groupOf, nanoseconds } from './objects.ts'
+import { groupOf, keyOf, nanoseconds } from './objects.ts'
 import type { Allocation, Evaluation, Job, Node } from './objects.ts'
 import { type Placement, placementOf, type Room } from './placement.ts'
 import { reconcile, type Wanted } from './reconcile.ts'
@@ -17,7 +17,7 @@ export class Evaluator {
   readonly #state: State
   readonly #room: (node: string) => Room
   readonly #queue: string[] = []
-  /** By the job: there is one for each at most. */
+  /** By the job's key: there is one for each at most. */
   readonly #blocked = new Map<string, string>()
   #working: Promise<void> | undefined
 
@@ -64,8 +64,9 @@ export class Evaluator {
   #evaluate(evaluation: Evaluation): void {
     const state = this.#state
     const SnapshotIndex = state.index
-    const job = state.jobs.get(evaluation.JobID)
-    const wanted = reconcile(job, state.allocationsOf(evaluation.JobID), state.nodes)
+    const key = keyOf(evaluation)
+    const job = state.jobs.get(key)
+    const wanted = reconcile(job, state.allocationsOf(key), state.nodes)
     if (wanted.reconnected.some(({ NodeID }) => state.nodes.get(NodeID)?.Status !== 'ready')) {
       this.#conflict(evaluation, SnapshotIndex, job)
       return
@@ -126,8 +127,8 @@ export class Evaluator {
   }
 
   #wait(blocked: NewEvaluation): void {
-    const before = this.#blocked.get(blocked.JobID)
-    this.#blocked.set(blocked.JobID, blocked.ID)
+    const before = this.#blocked.get(keyOf(blocked))
+    this.#blocked.set(keyOf(blocked), blocked.ID)
     this.#state.commit('EvaluationUpdated', (tx) => {
       tx.evaluation(blocked)
     })
@@ -148,6 +149,7 @@ export class Evaluator {
     if (unknown.length === 0 || job === undefined) return undefined
     const { MaxClientDisconnect } = groupOf(job)
     const followUp = newEvaluation({
+      Namespace: job.Namespace,
       JobID: job.ID,
       JobModifyIndex: job.ModifyIndex,
       TriggeredBy: 'max-disconnect-timeout',
@@ -240,11 +242,11 @@ export class Evaluator {
   }
 
   #end(evaluation: Evaluation, how: Partial<Evaluation>): void {
-    const blocked = this.#state.evaluations.get(this.#blocked.get(evaluation.JobID) ?? '')
+    const blocked = this.#state.evaluations.get(this.#blocked.get(keyOf(evaluation)) ?? '')
     const { StatusDescription: _said, FailedTGAllocs: _failed, ...rest } = evaluation
     this.#state.commit('EvaluationUpdated', (tx) => {
       if (how.Status === 'complete' && how.FailedTGAllocs === undefined && blocked !== undefined) {
-        this.#blocked.delete(evaluation.JobID)
+        this.#blocked.delete(keyOf(evaluation))
         if (blocked.ID !== evaluation.ID) {
           cancel(tx, blocked, `evaluation "${evaluation.ID}" successful`)
         }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { denied } from './acl.ts'
+import { denied, type Tokens } from './acl.ts'
 import { Broker } from './broker.ts'
 import { Client } from './client.ts'
 import { Cluster } from './cluster.ts'
@@ -9,6 +9,7 @@ import { Evaluator } from './evaluator.ts'
 import { Faults } from './faults.ts'
 import { HttpSide } from './http.ts'
 import { NodeLife } from './node-life.ts'
+import { DEFAULT_NAMESPACE } from './objects.ts'
 import type { Allocation, Node, TaskState } from './objects.ts'
 import type { Room } from './placement.ts'
 import type { Script } from './program.ts'
@@ -27,8 +28,12 @@ export interface FakeNomadOptions {
   readonly room?: Room
   /** What changes on a node within so long is reported together: 200 ms in a real one. */
   readonly reportMs?: number
-  /** Where it is given, no call gets through without it. */
+  /** Beside `default`. */
+  readonly namespaces?: readonly string[]
+  /** Where one is given, no call gets through without: this one may everything … */
   readonly token?: string
+  /** … and each of these what is in one namespace. */
+  readonly tokens?: Readonly<Record<string, { readonly namespace: string }>>
   /** The part of an allocation's task; where there is none, its command runs as a process. */
   readonly script?: (allocation: Allocation) => Script | undefined
 }
@@ -78,12 +83,20 @@ export class FakeNomad implements AsyncDisposable {
     const isReachable = (node: string) => this.#clients.get(node)?.attached === true
     const routes = [
       ...agentRoutes(broker, this.variables),
-      ...jobRoutes(state, cluster),
+      ...jobRoutes({
+        state,
+        cluster,
+        namespaces: new Set([DEFAULT_NAMESPACE, ...(options.namespaces ?? [])]),
+      }),
       ...allocationRoutes({ state, cluster, folder, isReachable }),
       ...nodeRoutes(state, this.#nodes),
     ]
+    const tokens: Tokens = new Map<string, { readonly namespace?: string }>([
+      ...(options.token === undefined ? [] : [[options.token, {}] as const]),
+      ...Object.entries(options.tokens ?? {}),
+    ])
     this.#http = new HttpSide(async (request, response) => {
-      const fault = this.faults.of(request) ?? denied(request, options.token)
+      const fault = this.faults.of(request) ?? denied(request, tokens, state)
       return fault ?? (await answered(routes, request, response))
     })
     for (const name of nodes) {
@@ -114,7 +127,7 @@ export class FakeNomad implements AsyncDisposable {
     return found
   }
 
-  /** The job's allocations, oldest first. */
+  /** The job's allocations, oldest first; `job`: its `jobKey`. */
   allocationsOf(job: string): readonly Allocation[] {
     return this.state.allocationsOf(job).toSorted((a, b) => a.CreateIndex - b.CreateIndex)
   }

@@ -11,8 +11,24 @@ export function jobOf(written: JsonObject): Omit<Job, 'CreateIndex' | 'ModifyInd
   return { ...(job as unknown as Job), SubmitTime: nanoseconds() }
 }
 
-/** What is wrong with it, in the words of the real one; undefined where nothing is. */
-export function invalidity(written: JsonObject): string | undefined {
+/** What is wrong with it, in the words of the real one. */
+export function invalidities(
+  written: JsonObject,
+  namespace: string,
+  namespaces: ReadonlySet<string>,
+): readonly string[] {
+  const wrong = invalidity(written)
+  const nowhere = `job "${text(written['ID'])}" is in nonexistent namespace "${namespace}"`
+  return [...(namespaces.has(namespace) ? [] : [nowhere]), ...(wrong === undefined ? [] : [wrong])]
+}
+
+function invalidity(written: JsonObject): string | undefined {
+  for (const [i, { Operand, RTarget }] of objectsIn(written['Constraints']).entries()) {
+    if (Operand !== 'regexp' || compiles(text(RTarget))) continue
+    return `Constraint ${i + 1} validation failed: ${listed(
+      `Regular expression failed to compile: error parsing regexp: \`${text(RTarget)}\``,
+    )}`
+  }
   for (const group of objectsIn(written['TaskGroups'])) {
     for (const task of objectsIn(group['Tasks'])) {
       if (typeof task['Driver'] === 'string' && task['Driver'] !== '') continue
@@ -24,9 +40,19 @@ export function invalidity(written: JsonObject): string | undefined {
   return undefined
 }
 
-/** One error as the library for several of them writes it (hashicorp/go-multierror). */
-export function listed(error: string): string {
-  return `1 error occurred:\n\t* ${error}\n\n`
+function compiles(pattern: string): boolean {
+  try {
+    new RegExp(pattern).test('')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Errors as the library for several of them writes them (hashicorp/go-multierror). */
+export function listed(...errors: readonly string[]): string {
+  const count = errors.length === 1 ? '1 error' : `${errors.length} errors`
+  return `${count} occurred:\n\t* ${errors.join('\n\t* ')}\n\n`
 }
 
 export function jobStub(job: Job, allocations: readonly Allocation[], queued: number): object {

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../src/core/json.ts'
 import { NO_TRANSITION } from './allocations.ts'
 import { newEvaluation, type NewEvaluation } from './evaluations.ts'
 import type { Evaluator } from './evaluator.ts'
-import { groupOf, isTerminal, nanoseconds } from './objects.ts'
+import { groupOf, isTerminal, keyOf, nanoseconds } from './objects.ts'
 import type { Allocation, Node } from './objects.ts'
 import type { State } from './state.ts'
 
@@ -116,8 +116,8 @@ export class NodeLife {
         const DesiredTransition = { ...NO_TRANSITION, Migrate: true }
         tx.allocation({ ...allocation, DesiredTransition, ModifyTime: nanoseconds() })
       }
-      for (const JobID of jobsOf(living)) {
-        tx.evaluation(newEvaluation({ JobID, TriggeredBy: 'node-drain' }))
+      for (const job of jobsOf(living)) {
+        tx.evaluation(newEvaluation({ ...job, TriggeredBy: 'node-drain' }))
       }
     })
     this.#finishDrain(id)
@@ -157,8 +157,8 @@ export class NodeLife {
   /** One for each job that has, or has had, an allocation there; all in one transaction. */
   #evaluateAll(id: string): string[] {
     const { ModifyIndex: NodeModifyIndex } = this.#node(id)
-    const evaluations = jobsOf(this.#allocationsOn(id)).map((JobID): NewEvaluation =>
-      newEvaluation({ JobID, TriggeredBy: 'node-update', NodeID: id, NodeModifyIndex }),
+    const evaluations = jobsOf(this.#allocationsOn(id)).map((job): NewEvaluation =>
+      newEvaluation({ ...job, TriggeredBy: 'node-update', NodeID: id, NodeModifyIndex }),
     )
     if (evaluations.length === 0) return []
     this.#state.commit('EvaluationUpdated', (tx) => {
@@ -184,8 +184,14 @@ export class NodeLife {
 
 const NO_DRAIN: JsonObject = { AccessorID: '', Meta: null }
 
-function jobsOf(allocations: readonly Allocation[]): readonly string[] {
-  return [...new Set(allocations.map(({ JobID }) => JobID))]
+function jobsOf(
+  allocations: readonly Allocation[],
+): readonly Pick<Allocation, 'Namespace' | 'JobID'>[] {
+  const jobs = allocations.map((one) => {
+    const { Namespace, JobID } = one
+    return [keyOf(one), { Namespace, JobID }] as const
+  })
+  return [...new Map(jobs).values()]
 }
 
 function newNode(

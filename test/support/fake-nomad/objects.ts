@@ -160,6 +160,18 @@ export interface Node {
   readonly ModifyIndex: number
 }
 
+export const DEFAULT_NAMESPACE = 'default'
+
+/** What a job is known by: its id is one of its namespace. In `default` it is the id by itself. */
+export function jobKey(Namespace: string, ID: string): string {
+  return Namespace === DEFAULT_NAMESPACE ? ID : `${Namespace}/${ID}`
+}
+
+/** The job's of an allocation or an evaluation. */
+export function keyOf({ Namespace, JobID }: Pick<Allocation, 'Namespace' | 'JobID'>): string {
+  return jobKey(Namespace, JobID)
+}
+
 /** The servers want no more of it, or its client has ended it. */
 export function isTerminal({ DesiredStatus, ClientStatus }: Allocation): boolean {
   return DesiredStatus !== 'run' || isClientTerminal(ClientStatus)

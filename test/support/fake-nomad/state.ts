@@ -1,5 +1,5 @@
 import type { Allocation, Evaluation, Job, Node } from './objects.ts'
-import { isOpen, isTerminal } from './objects.ts'
+import { isOpen, isTerminal, jobKey, keyOf } from './objects.ts'
 
 /** What one transaction has done to one object. */
 export type Change =
@@ -30,7 +30,10 @@ export interface Transaction {
   reported(node: Node): void
 }
 
-/** The tables of the servers, each change of which is told to whoever listens. */
+/**
+ * The tables of the servers, each change of which is told to whoever listens. Jobs, and what is asked for
+ * by a job, are by `jobKey`.
+ */
 export class State {
   readonly jobs = new Map<string, Job>()
   readonly allocations = new Map<string, Allocation>()
@@ -57,7 +60,7 @@ export class State {
     const changes = new Map<string, Change>()
     const touched = new Set<string>()
     work(this.#transaction(index, changes, touched))
-    for (const id of touched) this.#settle(id, index, changes)
+    for (const job of touched) this.#settle(job, index, changes)
     const commit = { index, type, changes: [...changes.values()] }
     for (const listener of this.#listeners) listener(commit)
     return index
@@ -87,30 +90,31 @@ export class State {
       index,
       job: (job) => {
         const object = indexed(job) as Job
-        jobs.set(object.ID, object)
+        const key = jobKey(object.Namespace, object.ID)
+        jobs.set(key, object)
         last.jobs = index
-        changes.set(`Job ${object.ID}`, { topic: 'Job', object })
-        touched.add(object.ID)
+        changes.set(`Job ${key}`, { topic: 'Job', object })
+        touched.add(key)
       },
-      purge: ({ ID }) => {
-        jobs.delete(ID)
+      purge: ({ Namespace, ID }) => {
+        jobs.delete(jobKey(Namespace, ID))
         last.jobs = index
       },
       allocation: (allocation) => {
         const object = indexed(allocation) as Allocation
         allocations.set(object.ID, object)
         last.allocations = index
-        this.#relate(`a ${object.JobID}`, object.ID)
+        this.#relate(`a ${keyOf(object)}`, object.ID)
         changes.set(object.ID, { topic: 'Allocation', object })
-        touched.add(object.JobID)
+        touched.add(keyOf(object))
       },
       evaluation: (evaluation) => {
         const object = indexed(evaluation) as Evaluation
         evaluations.set(object.ID, object)
         last.evaluations = index
-        this.#relate(`e ${object.JobID}`, object.ID)
+        this.#relate(`e ${keyOf(object)}`, object.ID)
         changes.set(object.ID, { topic: 'Evaluation', object })
-        touched.add(object.JobID)
+        touched.add(keyOf(object))
       },
       node: (node) => {
         const object = indexed(node) as Node
@@ -132,21 +136,21 @@ export class State {
   }
 
   /** A job is what its allocations and evaluations are (nomad/state, getJobStatus). */
-  #settle(id: string, index: number, changes: Map<string, Change>): void {
-    const job = this.jobs.get(id)
+  #settle(key: string, index: number, changes: Map<string, Change>): void {
+    const job = this.jobs.get(key)
     if (job === undefined) return
-    const Status = this.#statusOf(id)
+    const Status = this.#statusOf(key)
     if (job.Status === Status) return
     const object = { ...job, Status, ModifyIndex: index }
-    this.jobs.set(id, object)
+    this.jobs.set(key, object)
     this.last.jobs = index
-    changes.set(`Job ${id}`, { topic: 'Job', object })
+    changes.set(`Job ${key}`, { topic: 'Job', object })
   }
 
-  #statusOf(id: string): Job['Status'] {
-    const allocations = this.allocationsOf(id)
+  #statusOf(key: string): Job['Status'] {
+    const allocations = this.allocationsOf(key)
     if (!allocations.every(isTerminal)) return 'running'
-    const evaluations = this.evaluationsOf(id)
+    const evaluations = this.evaluationsOf(key)
     if (evaluations.some(isOpen)) return 'pending'
     return allocations.length + evaluations.length > 0 ? 'dead' : 'pending'
   }

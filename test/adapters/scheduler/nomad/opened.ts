@@ -10,12 +10,13 @@ export interface OpenedScheduler extends AsyncDisposable {
 /** A scheduler of the installation `test` on a Nomad that is replayed. */
 export function openedOn(
   address: string,
-  more: { readonly namespace?: string } = {},
+  { token, ...more }: { readonly namespace?: string; readonly token?: string } = {},
 ): OpenedScheduler {
   const logged: OpenedScheduler['logged'] = []
   const log = (message: string, fields: unknown) => void logged.push({ message, fields })
   const logger: Logger = { debug: log, info: log, warn: log, error: log }
   const settings = { address, tls: {}, ...more }
-  const scheduler = openNomadScheduler({ settings, env: {}, installation: 'test', logger })
+  const env = token === undefined ? {} : { NOMAD_TOKEN: token }
+  const scheduler = openNomadScheduler({ settings, env, installation: 'test', logger })
   return { scheduler, logged, [Symbol.asyncDispose]: () => scheduler[Symbol.asyncDispose]() }
 }

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker.ts'
-import type { Route } from './route.ts'
+import { namespaceOf, type Route } from './route.ts'
 
 /** Items by the path of their variable. */
 export type Variables = ReadonlyMap<string, Readonly<Record<string, string>>>
@@ -16,7 +16,11 @@ export function agentRoutes(broker: Broker, variables: Variables): readonly Rout
       handle({ query }, _, response) {
         const topics = query.getAll('topic').map((topic) => topic.split(':')[0] ?? '')
         const index = Number(query.get('index') ?? 0)
-        broker.subscribe(response, index, new Set(topics.length === 0 ? ['*'] : topics))
+        broker.subscribe(response, {
+          index,
+          topics: new Set(topics.length === 0 ? ['*'] : topics),
+          namespace: namespaceOf(query),
+        })
         return 'streamed'
       },
     },

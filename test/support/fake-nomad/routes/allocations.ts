@@ -4,7 +4,7 @@ import { newestFirst, pageOf, type Token } from '../lists.ts'
 import { sendLogs } from '../logs.ts'
 import type { Allocation } from '../objects.ts'
 import type { State } from '../state.ts'
-import type { Answer, Request, Route } from './route.ts'
+import { type Answer, keyIn, listedIn, type Request, type Route } from './route.ts'
 
 /** How long a blocking query is held at most. */
 const LONGEST_WAIT_MS = 300_000
@@ -14,7 +14,10 @@ const byCreation: Token<{ readonly ID: string; readonly CreateIndex: number }> =
   one.ID,
 ]
 
-/** Allocations and evaluations, of one job and of all. */
+/**
+ * Allocations and evaluations, of one job and of all. One that is asked for by its own id, and its logs,
+ * is told whatever namespace the query has: its own decides who may (nomad/alloc_endpoint.go).
+ */
 export function allocationRoutes(parts: {
   readonly state: State
   readonly cluster: Cluster
@@ -26,8 +29,8 @@ export function allocationRoutes(parts: {
     {
       method: 'GET',
       path: /^\/v1\/job\/([^/]+)\/allocations$/,
-      handle(_, job) {
-        const own = state.allocationsOf(job)
+      handle({ query }, job) {
+        const own = state.allocationsOf(keyIn(query, job))
         const index = newestFirst(own)[0]?.ModifyIndex ?? state.last.allocations
         return { body: own.map(allocationStub), index }
       },
@@ -35,8 +38,8 @@ export function allocationRoutes(parts: {
     {
       method: 'GET',
       path: /^\/v1\/job\/([^/]+)\/evaluations$/,
-      handle(_, job) {
-        const own = state.evaluationsOf(job)
+      handle({ query }, job) {
+        const own = state.evaluationsOf(keyIn(query, job))
         return { body: own, index: newestFirst(own)[0]?.ModifyIndex ?? state.last.evaluations }
       },
     },
@@ -44,7 +47,8 @@ export function allocationRoutes(parts: {
       method: 'GET',
       path: /^\/v1\/allocations$/,
       handle({ query }) {
-        const { page, ...rest } = pageOf([...state.allocations.values()], query, byCreation)
+        const all = listedIn(query, state.allocations.values())
+        const { page, ...rest } = pageOf(all, query, byCreation)
         return { body: page.map(allocationStub), index: state.last.allocations, ...rest }
       },
     },
@@ -52,7 +56,8 @@ export function allocationRoutes(parts: {
       method: 'GET',
       path: /^\/v1\/evaluations$/,
       handle({ query }) {
-        const { page, ...rest } = pageOf([...state.evaluations.values()], query, byCreation)
+        const all = listedIn(query, state.evaluations.values())
+        const { page, ...rest } = pageOf(all, query, byCreation)
         return { body: page, index: state.last.evaluations, ...rest }
       },
     },

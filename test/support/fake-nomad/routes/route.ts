@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Json } from '../../../../src/core/json.ts'
+import { DEFAULT_NAMESPACE, jobKey } from '../objects.ts'
 
 export interface Request {
   readonly method: string
@@ -31,6 +32,25 @@ export interface Route {
   readonly path: RegExp
   /** `name`: what the path's brackets hold. */
   handle(request: Request, name: string, response: ServerResponse): Answered | Promise<Answered>
+}
+
+/** Of the query alone, whatever it is of (command/agent/http.go, parseNamespace). */
+export function namespaceOf(query: URLSearchParams): string {
+  return query.get('namespace') ?? DEFAULT_NAMESPACE
+}
+
+/** Of the job that the path names, in the query's namespace. */
+export function keyIn(query: URLSearchParams, job: string): string {
+  return jobKey(namespaceOf(query), job)
+}
+
+/** What a list shows: what is in the query's namespace, or in any. */
+export function listedIn<T extends { readonly Namespace: string }>(
+  query: URLSearchParams,
+  all: Iterable<T>,
+): readonly T[] {
+  const namespace = namespaceOf(query)
+  return [...all].filter(({ Namespace }) => namespace === '*' || Namespace === namespace)
 }
 
 /** Answers by the routes; POST and PUT are one to Nomad. */
