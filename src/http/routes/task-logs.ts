@@ -41,7 +41,9 @@ export function taskLogsRoute(deps: Pick<HttpDeps, 'tasks' | 'scheduler' | 'cloc
         contentType: 'text/plain',
       },
       404: { description: 'There is no such task or attempt.' },
-      503: { description: 'The scheduler does not answer.' },
+      503: {
+        description: 'The scheduler does not answer, or no more of its logs can be followed at a time.',
+      },
     },
     handle: async ({ params, query: { tail, follow = false }, leaving }) => {
       const answer = await attemptLogs(deps, {
