@@ -43,6 +43,15 @@ export function releaseNotes(version: NomadVersion): readonly ReleaseNote[] {
           },
         ]
       : []),
+    ...(failsAfterReconnecting(version)
+      ? [
+          {
+            usable: true,
+            message:
+              'a client that was out of reach while it ran a task, and is restarted later, may end at each start until its `client/state.db` is removed (#19972): 1.6.9 and 1.7.6 do not do that',
+          },
+        ]
+      : []),
     ...(isAtLeast(version, [1, 8, 0])
       ? []
       : [
@@ -69,8 +78,16 @@ export function releaseNotes(version: NomadVersion): readonly ReleaseNote[] {
  * disconnected clients, so that each evaluation places it anew (scheduler/reconcile_util.go).
  */
 function runsEndedTasksAgain(version: NomadVersion): boolean {
-  const within = (from: Release, to: Release) => isAtLeast(version, from) && !isAtLeast(version, to)
-  return within([1, 6, 3], [1, 6, 10]) || within([1, 7, 0], [1, 7, 7])
+  return isWithin(version, [1, 6, 3], [1, 6, 10]) || isWithin(version, [1, 7, 0], [1, 7, 7])
+}
+
+/** Of an allocation that came back from being unknown a client keeps what it cannot restore (seen on 1.6.5). */
+function failsAfterReconnecting(version: NomadVersion): boolean {
+  return isWithin(version, [1, 6, 0], [1, 6, 9]) || isWithin(version, [1, 7, 0], [1, 7, 6])
+}
+
+function isWithin(version: NomadVersion, from: Release, to: Release): boolean {
+  return isAtLeast(version, from) && !isAtLeast(version, to)
 }
 
 type Release = readonly [major: number, minor: number, patch: number]

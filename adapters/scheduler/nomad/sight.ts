@@ -46,7 +46,7 @@ export function unitOfJob(state: JobState, nodes: Nodes, now: Date): SeenUnit | 
       : sightOf(allocation, inOrder[0] ?? allocation, state, nodes, now)
   if (sight === undefined) return undefined
   const node = firstOf(allocation?.NodeName, allocation?.NodeID)
-  const copy = copyOf(inOrder)
+  const copy = copyOf(inOrder, state)
   const deregister = copy ?? dangerOf(inOrder, state)
   return {
     observation: {
@@ -95,7 +95,7 @@ function attemptExit(attempt: AllocationView, state: JobState): ReturnType<typeo
     return { exit: because('lost', 'only a later allocation of it is known'), stopped: false }
   }
   const found = exitOf(attempt, state)
-  if (!found.stopped || !ranAgain(attempt)) return found
+  if (!found.stopped || !ranAgain(attempt, state)) return found
   const { at } = found.exit
   const exit = because('interrupted', `${RAN_AGAIN}: the second run was stopped`)
   return { ...found, exit: { ...exit, ...(at !== undefined && { at }) } }
@@ -143,11 +143,11 @@ function outOfSightSince(allocation: AllocationView, nodes: Nodes): Date | undef
 const RAN_AGAIN = 'it was run again in the same allocation'
 
 /** Why, where it lives a second time. */
-function copyOf(inOrder: readonly AllocationView[]): string | undefined {
+function copyOf(inOrder: readonly AllocationView[], state: JobState): string | undefined {
   const replaced = inOrder.some((one, i) => !isOver(one) && (i > 0 || isReplacement(one)))
   if (replaced) return 'Nomad has made another allocation of it'
   const [first] = inOrder
-  return first !== undefined && !isOver(first) && ranAgain(first) ? RAN_AGAIN : undefined
+  return first !== undefined && !isOver(first) && ranAgain(first, state) ? RAN_AGAIN : undefined
 }
 
 /** Why, where it may live a second time. */
@@ -181,12 +181,14 @@ function isReplacement({ PreviousAllocation = '' }: AllocationView): boolean {
 
 /**
  * A client that finds its task gone after a restart runs it again, whatever the restart policy says
- * (client/allocrunner/taskrunner, restore), and so does an operator's `alloc restart`.
+ * (client/allocrunner/taskrunner, restore), and so does an operator's `alloc restart`. One that has lost
+ * its whole memory of an allocation that came back from being unknown begins it anew, without a word of
+ * the first run (client/allocrunner, Reconnect, writes down half an allocation).
  */
-function ranAgain(allocation: AllocationView): boolean {
+function ranAgain(allocation: AllocationView, { startedAgain }: JobState): boolean {
   const task = taskStateOf(allocation)
   const starts = eventsOf(task).filter(({ Type }) => Type === 'Started').length
-  return starts > 1 || (task?.Restarts ?? 0) > 0
+  return starts > 1 || (task?.Restarts ?? 0) > 0 || startedAgain?.has(allocation.ID) === true
 }
 
 /** The first text that says something: absent and empty are the same here. */

@@ -141,6 +141,8 @@ export interface JobState {
   readonly evaluations: readonly EvaluationView[]
   /** It was purged: no list has it any more, and what is known of it was known before. */
   readonly deleted?: boolean
+  /** Those of its allocations that were seen to start once more. */
+  readonly startedAgain?: ReadonlySet<string>
 }
 
 /** One line of the event stream: a raft transaction; a heartbeat has neither field. */

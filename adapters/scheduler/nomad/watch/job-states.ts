@@ -1,4 +1,5 @@
 import type { AllocationView, EvaluationView, EventView, JobState, JobView } from '../views.ts'
+import { Starts } from './starts.ts'
 
 /** What lists have told: jobs, their allocations, and the evaluations that say something of them. */
 export interface Reading {
@@ -25,6 +26,8 @@ interface Known {
  */
 export class JobStates {
   #jobs = new Map<string, Known>()
+  /** Kept over subscriptions: an allocation's id never comes again. */
+  readonly #starts = new Starts()
   #lists = 0
 
   /** At the beginning of a subscription: what was known may be of another history. */
@@ -37,6 +40,7 @@ export class JobStates {
     const { Job: job, Allocation: allocation, Evaluation: evaluation, Deleted: deleted } = Payload
     if (Topic === 'Job' && job) return this.#takeJob(job, deleted === true)
     if (Topic === 'Allocation' && allocation) {
+      this.#starts.take(allocation)
       return takeOne(this.#heard(allocation.JobID).allocations, allocation)
     }
     if (Topic === 'Evaluation' && evaluation) {
@@ -58,6 +62,7 @@ export class JobStates {
   /** Goes by a list, but for what has been heard since it was begun. */
   learn(reading: Reading, begun: number): void {
     const before = this.#jobs
+    for (const allocation of reading.allocations) this.#starts.take(allocation)
     this.#jobs = new Map(
       statesOf(reading).map(({ job, allocations, evaluations }) => [
         job.ID,
@@ -83,17 +88,21 @@ export class JobStates {
       for (const one of old.allocations.values()) takeOne(known.allocations, one)
       for (const one of old.evaluations.values()) takeEvaluation(known.evaluations, one)
     }
+    const all = [...this.#jobs.values()].flatMap((one) => [...one.allocations.keys()])
+    this.#starts.keepOnly(new Set(all))
   }
 
   /** Undefined where the job itself has not been told of. */
   get(id: string): JobState | undefined {
     const known = this.#jobs.get(id)
     if (known?.job === undefined) return undefined
+    const startedAgain = [...known.allocations.keys()].filter((one) => this.#starts.wasAgain(one))
     return {
       job: known.job,
       allocations: [...known.allocations.values()],
       evaluations: [...known.evaluations.values()],
       ...(known.deleted && { deleted: true }),
+      ...(startedAgain.length > 0 && { startedAgain: new Set(startedAgain) }),
     }
   }
 

@@ -67,8 +67,13 @@ describe('looking at a Nomad', () => {
 
   for (const [version, metadata, ok, says] of [
     ['1.5.9', '', false, /older than 1\.6/],
-    ['1.6.2', '', true, /^[^;]*; what was purged[^;]*; 1h[^;]*; a drained node.*#26961/],
-    ['1.6.5', '', true, /ended is run again.*#19729.*; a drained node/],
+    [
+      '1.6.2',
+      '',
+      true,
+      /^[^;]*; a client that was out of reach.*#19972[^;]*; what was purged[^;]*; 1h[^;]*; a drained node.*#26961/,
+    ],
+    ['1.6.5', '', true, /ended is run again.*#19729.*#19972.*; a drained node/],
     ['1.6.10', '', true, /^[^;]*; what was purged[^;]*; 1h[^;]*; a drained node/],
     ['1.7.6', '', true, /#19729/],
     ['1.7.7', '', true, /^[^;]*; what was purged[^;]*; 1h[^;]*; a drained node/],

@@ -448,6 +448,8 @@ describe('an attempt that Nomad runs a second time', () => {
     const counted = seenOf(state([alive('a1', { TaskStates: restarted })]))
     assert.equal(counted?.deregister, 'it was run again in the same allocation')
     assert.equal(counted.observation.copy, counted.deregister)
+    const seenAgain = seenOf({ ...state([alive('a1')]), startedAgain: new Set(['a1']) })
+    assert.equal(seenAgain?.observation.copy, 'it was run again in the same allocation')
   })
 
   it('was interrupted where the second run was stopped because of that', () => {

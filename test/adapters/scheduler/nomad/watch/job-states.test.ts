@@ -169,4 +169,31 @@ describe('what is known of jobs', () => {
     assert.equal(states.get('lh-1'), undefined)
     assert.equal(states.take(of.job(job(3))), 'lh-1')
   })
+
+  it('tells that a task has started once more in the same allocation, whichever way that came', () => {
+    const began = (ModifyIndex: number, StartedAt: string | null) =>
+      allocation(ModifyIndex, { TaskStates: { main: { State: 'running', StartedAt } } })
+    const first = '2026-01-01T00:00:01.5Z'
+    const second = '2026-01-01T00:01:00Z'
+    const again = () => [...(states.get('lh-1')?.startedAgain ?? [])]
+    const listed = (one: AllocationView) => {
+      states.learn({ ...NOTHING, jobs: [job(10)], allocations: [one] }, states.beginList())
+    }
+    states.take(of.allocation(began(20, null)))
+    states.take(of.allocation(began(21, first)))
+    listed(began(21, '2026-01-01T01:00:01.500+01:00'))
+    assert.deepEqual(again(), [])
+    states.clear()
+    states.take(of.job(job(10)))
+    states.take(of.allocation(began(30, second)))
+    assert.deepEqual(again(), ['a1'])
+    states.take(of.allocation(began(21, first)))
+    assert.deepEqual(again(), ['a1'])
+    listed(began(30, second))
+    assert.deepEqual(again(), ['a1'])
+    states.learn(NOTHING, states.beginList())
+    states.take(of.job(job(10)))
+    states.take(of.allocation(began(30, second)))
+    assert.deepEqual(again(), [], 'what no list has any more is forgotten')
+  })
 })
