@@ -42,7 +42,8 @@ export function taskLogsRoute(deps: Pick<HttpDeps, 'tasks' | 'scheduler' | 'cloc
       },
       404: { description: 'There is no such task or attempt.' },
       503: {
-        description: 'The scheduler does not answer, or no more of its logs can be followed at a time.',
+        description:
+          'The scheduler does not answer, or no more of its logs can be followed at a time.',
       },
     },
     handle: async ({ params, query: { tail, follow = false }, leaving }) => {
