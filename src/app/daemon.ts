@@ -28,6 +28,8 @@ export interface DaemonParts {
   readonly schedulerKind: SchedulerKind
   /** Why this process must not lead, if it must not. */
   readonly mayNotLead?: string
+  /** Units that are elsewhere are given up, once. */
+  readonly abandonUnits?: boolean
   readonly taskTypes: LiveTaskTypes
   readonly listen: { readonly host: string; readonly port: number }
   readonly token?: string
@@ -73,6 +75,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   started.defer(taskTypes.onChange(subscribe))
 
   // The address first: a daemon that cannot have it must not have started a task.
+  let withoutHome: string | undefined
   const doors = new Doors()
   started.use(doors)
   const http = await startHttp({
@@ -93,7 +96,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     transport,
     handles: (name) => handledNames().includes(name),
     scheduler,
-    ready: () => readiness(parts),
+    ready: () => readiness(parts, parts.mayNotLead ?? withoutHome),
     metrics,
     version: parts.version,
   })
@@ -125,6 +128,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       taskTypes,
       onTaskTypes: (listener: () => void) => taskTypes.onChange(listener),
       limitInFlight: parts.limits.inFlight,
+      abandonUnits: parts.abandonUnits ?? false,
+      onHome: (refusal: string | undefined) => {
+        withoutHome = refusal
+      },
       clock,
       logger,
       meter,
@@ -141,19 +148,22 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   return { address: http.address, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
-async function readiness(parts: DaemonParts): Promise<readonly CheckResult[]> {
+async function readiness(
+  parts: DaemonParts,
+  whyNotLead: string | undefined,
+): Promise<readonly CheckResult[]> {
   const limited = AbortSignal.timeout(5_000)
   return [
     await checkOf('store', parts.store.check()),
     ...(parts.transport.check ? [await checkOf('bus', parts.transport.check())] : []),
-    ...leadCheck(parts.mayNotLead),
+    ...leadCheck(whyNotLead),
     ...(await parts.scheduler.check(limited)),
   ]
 }
 
 /** A daemon that takes commands and may start none of them is not ready. */
-function leadCheck(mayNotLead: string | undefined): readonly CheckResult[] {
-  return mayNotLead === undefined ? [] : [{ name: 'lead', ok: false, message: mayNotLead }]
+function leadCheck(whyNot: string | undefined): readonly CheckResult[] {
+  return whyNot === undefined ? [] : [{ name: 'lead', ok: false, message: whyNot }]
 }
 
 async function checkOf(name: string, check: Promise<void>): Promise<CheckResult> {

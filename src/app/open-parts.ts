@@ -25,10 +25,11 @@ export async function openParts(options: {
   readonly env: NodeJS.ProcessEnv
   readonly version: string
   readonly logger: Logger
+  readonly abandonUnits?: boolean
   /** Ends the wait for a database that is not there. */
   readonly signal: AbortSignal
 }): Promise<DaemonParts & AsyncDisposable> {
-  const { configFile, env, version, logger, signal } = options
+  const { configFile, env, version, logger, signal, abandonUnits = false } = options
   await using opened = new AsyncDisposableStack()
   const config = await loadDaemonConfig(configFile)
   const schedulerKind = schedulerKindOf(config)
@@ -62,6 +63,7 @@ export async function openParts(options: {
     scheduler,
     schedulerKind,
     ...(mayNotLead !== undefined && { mayNotLead }),
+    abandonUnits,
     taskTypes,
     listen: config.http.listen,
     ...(token !== undefined && { token }),

@@ -19,6 +19,8 @@ export async function runDaemon(options: {
   readonly configFile: string
   readonly env: NodeJS.ProcessEnv
   readonly version: string
+  /** Gives up, once, the units that are where this configuration's scheduler is not. */
+  readonly abandonUnits?: boolean
 }): Promise<number> {
   const logger = createLogger(options.env, process.stderr.isTTY)
   const asked = stopSignal(logger)

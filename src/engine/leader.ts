@@ -6,6 +6,7 @@ import type { Meter } from '../ports/meter.ts'
 import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { Store } from '../ports/store.ts'
 import { aborted } from './aborted.ts'
+import { atHome } from './at-home.ts'
 import { Bell, LONGEST_SLEEP_MS } from './bell.ts'
 import type { Decider } from './decider.ts'
 import type { Definitions } from './definitions.ts'
@@ -27,6 +28,10 @@ export interface LeaderParts {
   /** Calls the listener when the task types have changed: limits may have. */
   onTaskTypes(listener: () => void): () => void
   readonly limitInFlight: number
+  /** Units that are elsewhere are given up: by the first leadership that finds its place, and no later one. */
+  readonly abandonUnits?: boolean
+  /** Told why this leader can do nothing, where the units are elsewhere; `undefined` where that is over. */
+  readonly onHome?: (refusal: string | undefined) => void
   readonly clock: Clock
   readonly logger: Logger
   readonly meter: Meter
@@ -42,6 +47,11 @@ const FIRST_LIST_MS = 10_000
  */
 export async function runLeader(parts: LeaderParts, signal: AbortSignal): Promise<void> {
   const { store, clock, logger, meter } = parts
+  let abandonUnits = parts.abandonUnits ?? false
+  const onHome = (refusal: string | undefined) => {
+    if (refusal === undefined) abandonUnits = false
+    parts.onHome?.(refusal)
+  }
   let latest: { readonly epoch: number; readonly drift: KnownDrift } | undefined
   while (!signal.aborted) {
     try {
@@ -58,19 +68,20 @@ export async function runLeader(parts: LeaderParts, signal: AbortSignal): Promis
         ...(knownMs !== undefined && { knownMs }),
       })
       latest = { epoch: lease.epoch, drift }
-      await lead(parts, lease, drift, signal)
+      await lead({ ...parts, abandonUnits, onHome }, lease, drift, signal)
     } catch (error) {
       if (aborted(signal)) break
       logger.warn('lead.lost', { error: errorMessage(error) })
     } finally {
       meter.leading(false)
+      parts.onHome?.(undefined)
     }
     await clock.sleep(RETRY_MS, signal)
   }
 }
 
 async function lead(
-  parts: LeaderParts,
+  parts: LeaderParts & Pick<Required<LeaderParts>, 'abandonUnits' | 'onHome'>,
   lease: Lease,
   drift: Drift,
   stop: AbortSignal,
@@ -88,6 +99,7 @@ async function lead(
     ...parts,
     installation: store.installation,
     tasks: store.tasks,
+    scheduler: atHome({ ...parts, tasks: store.tasks, lease, signal }),
     lease,
     drift,
     signal,

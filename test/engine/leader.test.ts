@@ -7,6 +7,7 @@ import { runLeader } from '../../src/engine/leader.ts'
 import { createTransitions } from '../../src/engine/transitions.ts'
 import type { Lease } from '../../src/ports/leadership.ts'
 import type { Store } from '../../src/ports/store.ts'
+import type { TaskStore } from '../../src/ports/task-store.ts'
 import { type FakeCall, FakeScheduler } from '../support/fake-scheduler.ts'
 import {
   CountingMeter,
@@ -19,6 +20,8 @@ import { found, openMemoryStore, until } from '../support/store.ts'
 import { LineLogger } from './bus-harness.ts'
 
 const TYPE = loadedType('work', { on_node_lost: { action: 'retry', after: '60s' } })
+
+type Settling = Parameters<TaskStore['settle']>
 
 /** A lease that the test ends when it likes. */
 class HeldLease implements Lease {
@@ -63,6 +66,11 @@ class Harness implements AsyncDisposable {
   readonly writes: (number | undefined)[] = []
   /** By how much what is due was shifted. */
   readonly shifts: number[] = []
+  /** What the store says to where the scheduler is. */
+  settle: TaskStore['settle'] = (at) => Promise.resolve({ at })
+  abandonUnits = false
+  /** What was told of where the units are: whether nothing goes through. */
+  readonly withoutHome: boolean[] = []
   /** Whether the lead is to be had. */
   free = true
   /** How often others have led. */
@@ -94,6 +102,7 @@ class Harness implements AsyncDisposable {
       get: (target, name: keyof Store['tasks']) => {
         // The store knows of no lease: these are the test's.
         if (name === 'purge') return () => Promise.resolve(0)
+        if (name === 'settle') return (...call: Settling) => this.settle(...call)
         if (name === 'shiftDues') return (ms: number) => Promise.resolve(void this.shifts.push(ms))
         if (name !== 'apply') return (target[name] as () => unknown).bind(target)
         return (...[change, lease]: Parameters<Store['tasks']['apply']>) => {
@@ -124,6 +133,8 @@ class Harness implements AsyncDisposable {
         taskTypes: fixedTypes(TYPE),
         onTaskTypes: () => () => undefined,
         limitInFlight: 10,
+        abandonUnits: this.abandonUnits,
+        onHome: (refusal) => void this.withoutHome.push(refusal !== undefined),
         clock,
         logger,
         meter,
@@ -244,6 +255,39 @@ describe('the leader', () => {
     await until(() => harness.scheduler.running().length === 2, 'the next lead takes it up')
     assert.deepEqual(new Set(harness.writes), new Set([2]))
     assert.equal((await found(harness.store, 'work/1')).task.attempt, 1, 'as the same attempt')
+  })
+
+  it('abandons units once: no later lead of the process does', async () => {
+    const abandoning: (boolean | undefined)[] = []
+    let away = true
+    harness.abandonUnits = true
+    harness.settle = async (at, _lease, options) => {
+      abandoning.push(options?.abandon)
+      if (away) throw new Unavailable('away', 'no store')
+      return await Promise.resolve({ at })
+    }
+    const nextLead = async () => {
+      harness.lease.end()
+      await harness.rest()
+      await harness.advance(1_000)
+    }
+    harness.run()
+    await harness.rest()
+    away = false
+    await nextLead()
+    await nextLead()
+    assert.deepEqual(abandoning, [true, true, false])
+  })
+
+  it('tells that its units are elsewhere, and that this is over with its lead', async () => {
+    harness.settle = () => Promise.resolve({ at: 'elsewhere', units: 1 })
+    harness.run()
+    await harness.rest()
+    assert.deepEqual([harness.withoutHome, harness.calls], [[true], []])
+    harness.free = false
+    harness.lease.end()
+    await harness.rest()
+    assert.deepEqual(harness.withoutHome, [true, false])
   })
 
   it('makes no call that might outlast its lease', async () => {

@@ -308,7 +308,17 @@ async function endAll(leases: readonly Lease[]): Promise<void> {
 
 /** Calls that leave something behind. */
 const EFFECTS: ReadonlySet<string | symbol> = new Set([
-  ...['accept', 'apply', 'append', 'define', 'shiftDues', 'purge', 'markSent', 'giveBack'],
+  ...[
+    'accept',
+    'apply',
+    'append',
+    'define',
+    'settle',
+    'shiftDues',
+    'purge',
+    'markSent',
+    'giveBack',
+  ],
   ...['acquire', 'resolve', 'start', 'stop', 'remove'],
 ])
 
