@@ -74,8 +74,11 @@ export class Installation implements AsyncDisposable {
   }
 
   /** Starts a daemon and waits until it says that it has started, or gives its exit code. */
-  async start(env: Readonly<Record<string, string>> = {}): Promise<number | 'started'> {
-    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.config], {
+  async start(
+    env: Readonly<Record<string, string>> = {},
+    flags: readonly string[] = [],
+  ): Promise<number | 'started'> {
+    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.config, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, LONGHAUL_LOG: 'debug', ...env },
       // Ctrl-C at the test run must not reach it before the test has ended it.
