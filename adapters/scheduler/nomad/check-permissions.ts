@@ -125,9 +125,11 @@ async function tryLogs(api: NomadApi, signal: AbortSignal, heard: Heard): Promis
   const [one] = answer.status === 200 ? (answer.body as readonly AllocationView[]) : []
   const task = Object.keys(one?.TaskStates ?? {})[0]
   if (one === undefined || task === undefined) return
-  const { status } = await api.call('GET', `/v1/client/fs/logs/${one.ID}`, {
+  const { status, body } = await api.call('GET', `/v1/client/fs/logs/${one.ID}`, {
     signal,
     query: { task, type: 'stdout', origin: 'end', offset: 1, plain: true },
   })
-  if (status === 401 || status === 403) heard.missing.add('read-logs')
+  // A node's denial loses its code on the way through the servers (seen on 1.6.5).
+  const denied = status === 500 && messageIn(body).includes('Permission denied')
+  if (status === 401 || status === 403 || denied) heard.missing.add('read-logs')
 }

@@ -116,8 +116,12 @@ describe('looking at a Nomad', () => {
   it('names the right to read logs, where there is something to try it on', async () => {
     const one = { ID: 'a1', JobID: 'j', TaskStates: { main: { State: 'dead' } } }
     replay.on('GET /v1/allocations', { body: [one] })
-    replay.on('GET /v1/client/fs/logs/a1', DENIED)
-    assert.match((await named('permissions')).message, /^the token may not read-logs$/)
+    for (const denied of [DENIED, { status: 500, body: 'rpc error: Permission denied' }]) {
+      replay.on('GET /v1/client/fs/logs/a1', denied)
+      assert.match((await named('permissions')).message, /^the token may not read-logs$/)
+    }
+    replay.on('GET /v1/client/fs/logs/a1', { status: 500, body: 'No path to node' })
+    assert.ok((await named('permissions')).ok)
     replay.on('GET /v1/client/fs/logs/a1', { status: 404, body: 'not started' })
     assert.ok((await named('permissions')).ok)
   })
