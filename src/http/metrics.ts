@@ -28,7 +28,8 @@ export const METRICS = {
   longhaul_exit_to_event_seconds: 'From the recording of an exit to its published event.',
   longhaul_orphan_units:
     'Units of this installation that the store does not know, at the latest list.',
-  longhaul_late_copies_total: 'Attempts of which a copy was seen running: they were over already, or ran as well.',
+  longhaul_late_copies_total:
+    'Attempts of which a copy was seen running: they were over already, or ran as well.',
   longhaul_list_seconds: "How long the scheduler's lists have taken.",
   longhaul_watcher_connected: "1 while the scheduler's stream is open here.",
   longhaul_leader: '1 while this replica leads.',
