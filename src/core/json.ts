@@ -34,6 +34,11 @@ export function nestedDeeperThan(value: Json, levels: number): boolean {
   return true
 }
 
+/** The member of this name: a name that is written in a file may be `constructor`. */
+export function member(object: JsonObject | undefined, name: string): Json | undefined {
+  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined
+}
+
 /** The value a JSON Pointer (RFC 6901) names, or undefined where there is none. */
 export function atPointer(value: Json, pointer: string): Json | undefined {
   if (pointer === '') return value
@@ -43,7 +48,7 @@ export function atPointer(value: Json, pointer: string): Json | undefined {
     const key = token.replaceAll('~1', '/').replaceAll('~0', '~')
     if (Array.isArray(found)) {
       found = /^(0|[1-9]\d*)$/.test(key) ? (found as readonly Json[])[Number(key)] : undefined
-    } else if (isJsonObject(found)) found = Object.hasOwn(found, key) ? found[key] : undefined
+    } else if (isJsonObject(found)) found = member(found, key)
     else return undefined
   }
   return found

@@ -1,6 +1,6 @@
 import { isExternal, realName } from '../../../src/core/compose/declared.ts'
 import { list } from '../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json } from '../../../src/core/json.ts'
+import { isJsonObject, type Json, member } from '../../../src/core/json.ts'
 import type { Service } from '../../../src/core/task-type.ts'
 import { grantsOf } from './job/grants.ts'
 import { isComposeDefault } from './job/networks.ts'
@@ -23,13 +23,13 @@ interface Use {
 export function declarationWarnings(subject: Omit<Subject, 'path'>): readonly string[] {
   const { service } = subject.unit
   const volumes = Object.keys(subject.settings.volumes).flatMap((name) =>
-    unsaid(service.declared?.volumes?.[name]).map(
+    unsaid(member(service.declared?.volumes, name)).map(
       (key) => `volumes.${name}.${key} says nothing: the volume is Nomad's own`,
     ),
   )
   const uses = [...grantUses(subject), ...networkUses(service)]
   const others = uses.flatMap(({ kind, name, needs }) => {
-    const declaration = service.declared?.[kind]?.[name]
+    const declaration = member(service.declared?.[kind], name)
     if (!isExternal(declaration)) {
       return [`${kind}.${name} is never created by Longhaul: ${needs} (\`external: true\`)`]
     }
@@ -65,7 +65,7 @@ function networkUses(service: Service): readonly Use[] {
   return networksIn(service)
     .filter((name) => !isComposeDefault(name, service))
     .map((name) => {
-      const real = realName(service.declared?.networks?.[name], name)
+      const real = realName(member(service.declared?.networks, name), name)
       return { kind: 'networks', name, needs: `the driver must have \`${real}\` on the nodes` }
     })
 }

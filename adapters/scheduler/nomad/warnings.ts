@@ -1,3 +1,4 @@
+import { member } from '../../../src/core/json.ts'
 import type { Service, TaskType } from '../../../src/core/task-type.ts'
 import type { UnitSpec } from '../../../src/core/unit.ts'
 import type { SchedulerRefusal } from '../../../src/ports/scheduler-adapter.ts'
@@ -57,7 +58,8 @@ function pluginNeeds({ compose }: Service, settings: NomadSettings): readonly st
   const plugin = `the configuration of the ${driver} driver on the nodes`
   const folders = mountsIn(compose['volumes'] ?? null, ['volumes']).some(
     ({ type, source }) =>
-      type === 'bind' || (type === 'volume' && settings.volumes[source ?? ''] === undefined),
+      type === 'bind' ||
+      (type === 'volume' && member(settings.volumes, source ?? '') === undefined),
   )
   const host = ['ipc', 'pid', 'userns_mode', 'uts'].filter((key) => compose[key] === 'host')
   return [

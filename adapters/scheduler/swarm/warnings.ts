@@ -1,5 +1,11 @@
 import { Rejected } from '../../../src/core/errors.ts'
-import { atPointer, isJsonObject, type Json, type JsonObject } from '../../../src/core/json.ts'
+import {
+  atPointer,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  member,
+} from '../../../src/core/json.ts'
 import { isExternal } from '../../../src/core/compose/declared.ts'
 import { list, object } from '../../../src/core/compose/reader.ts'
 import type { Service, TaskType } from '../../../src/core/task-type.ts'
@@ -124,7 +130,7 @@ function declarationWarnings({ compose, declared }: Service): readonly string[] 
   }
   return (['secrets', 'configs', 'networks'] as const).flatMap((kind) =>
     used(kind).flatMap((name) => {
-      const declaration: Json | undefined = declared?.[kind]?.[name]
+      const declaration: Json | undefined = member(declared?.[kind], name)
       if (declaration === undefined && name === 'default') return []
       if (isExternal(declaration)) return []
       return [

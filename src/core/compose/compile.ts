@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../json.ts'
 import type { Argument, Declarations, Definition, Service, TaskType } from '../task-type.ts'
-import { type Environment, interpolateDeep } from './interpolate.ts'
+import { type Environment, interpolateDeep, variable } from './interpolate.ts'
 import { bytes, duration, list, number, object, text, words, wrong } from './reader.ts'
 import { compileRetry } from './retry.ts'
 import { saysNothing } from './shell-words.ts'
@@ -117,7 +117,7 @@ function compileEnvironment(
       })
   return Object.fromEntries(
     pairs.flatMap(([name, given]) => {
-      const filled = given ?? env[name]
+      const filled = given ?? variable(name, env)
       return filled === undefined ? [] : [[name, filled]]
     }),
   )

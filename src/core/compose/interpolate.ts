@@ -72,24 +72,29 @@ function fillBraced(
   if (text.charAt(at) === '}') return { value: required(name, env), end: at + 1 }
   const operator = /^:?[-?+]/.exec(text.slice(at))?.[0]
   if (operator === undefined) throw invalid(text, dollar)
-  const set = operator.startsWith(':')
-    ? env[name] !== '' && env[name] !== undefined
-    : env[name] !== undefined
+  const given = variable(name, env)
+  const set = given !== undefined && (given !== '' || !operator.startsWith(':'))
   const action = operator.at(-1)
   // The other branch is only read, as a shell does: what it asks for need not be there.
   const used = action === '+' ? set : !set
   const word = scan(text, at + operator.length, used ? env : ANYTHING, true)
   const end = word.end + 1
   if (action === '+') return { value: used ? word.value : '', end }
-  if (set) return { value: env[name] ?? '', end }
+  if (set) return { value: given, end }
   if (action === '-') return { value: word.value, end }
   throw new Rejected('variable', `the variable ${name} is not set: ${word.value || 'set it'}`)
 }
 
 const ANYTHING: Environment = new Proxy({}, { get: () => '' })
 
+/** Undefined where it is not set: that an environment is an object gives it no `constructor`. */
+export function variable(name: string, env: Environment): string | undefined {
+  const value: unknown = env[name]
+  return typeof value === 'string' ? value : undefined
+}
+
 function required(name: string, env: Environment): string {
-  const value = env[name]
+  const value = variable(name, env)
   if (value !== undefined) return value
   const remedy = `set it for the daemon, give a default (\${${name}:-…}), or write $$ for a dollar`
   throw new Rejected('variable', `the variable ${name} is not set: ${remedy}`)

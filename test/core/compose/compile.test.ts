@@ -17,8 +17,8 @@ describe('a definition', () => {
   it('may write its environment as a mapping or a list, and take values from the daemon’s', () => {
     const env = { MINE: 'daemon', OTHER: 'hidden' }
     const expected = { A: 'x=y', N: '1', MINE: 'daemon' }
-    const map = { A: 'x=y', N: 1, MINE: null, GONE: null }
-    const list = ['A=x=y', 'N=1', 'MINE', 'GONE']
+    const map = { A: 'x=y', N: 1, MINE: null, GONE: null, valueOf: null }
+    const list = ['A=x=y', 'N=1', 'MINE', 'GONE', 'valueOf']
     for (const environment of [map, list]) {
       assert.deepEqual(compile({ environment }, {}, env).service.environment, expected)
     }

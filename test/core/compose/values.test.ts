@@ -70,6 +70,8 @@ describe('a variable', () => {
       ['${SET:+y}', 'y'],
       ['${UNSET+y}', ''],
       ['${SET:?no}', 'value'],
+      ['${toString-x}', 'x'],
+      ['${constructor:+y}', ''],
       ['$$SET $${SET}', '$SET ${SET}'],
     ]
     for (const [text, filled] of cases) assert.equal(interpolate(text, env), filled, text)
@@ -78,6 +80,7 @@ describe('a variable', () => {
   it('that is not set and has no default is an error that names it', () => {
     assert.throws(() => interpolate('a ${UNSET}', env), /the variable UNSET is not set/)
     assert.throws(() => interpolate('$UNSET', env), Rejected)
+    assert.throws(() => interpolate('$valueOf', env), Rejected)
     assert.throws(() => interpolate('${EMPTY:?say which}', env), /EMPTY is not set: say which/)
     for (const bad of ['$', '${', '${}', '${SET', '$1', '${SET:x}'])
       assert.throws(() => interpolate(bad, env), /is no variable/, bad)

@@ -1,6 +1,6 @@
 import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
-import type { JsonObject } from '../../../../src/core/json.ts'
+import { type JsonObject, member } from '../../../../src/core/json.ts'
 import { type GrantKind, grantsOf, templateOf } from './grants.ts'
 import { bindOptions, folderOfNode, type Mount, mountsIn } from './mount-form.ts'
 import { nomadVolume } from './nomad-volumes.ts'
@@ -28,11 +28,11 @@ export const volumes: Translate = (value, subject) =>
     mountsIn(value, subject.path).map(
       (mount) =>
         nomadVolume(mount, subject) ??
-        inMounts(mountOf(mount, subject.unit.service.declared?.volumes ?? {})),
+        inMounts(mountOf(mount, subject.unit.service.declared?.volumes)),
     ),
   )
 
-function mountOf(mount: Mount, declared: JsonObject): JsonObject {
+function mountOf(mount: Mount, declared: JsonObject | undefined): JsonObject {
   const { type, source, target, readOnly } = mount
   if (type === 'tmpfs') return dockerTmpfs(tmpfsOfMount(mount))
   if (type === 'volume') {
@@ -40,7 +40,7 @@ function mountOf(mount: Mount, declared: JsonObject): JsonObject {
       type,
       target,
       readonly: readOnly,
-      ...volumeOf(mount, object(declared[source ?? ''], `volumes.${source ?? ''}`)),
+      ...volumeOf(mount, object(member(declared, source ?? ''), `volumes.${source ?? ''}`)),
     })
   }
   const { propagation } = bindOptions(mount)

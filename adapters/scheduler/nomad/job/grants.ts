@@ -1,6 +1,6 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
 import { fileMode, list, object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import { isJsonObject, type Json, type JsonObject, member } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import type { Subject } from './placed.ts'
 import { dotted, needs, type Path, Unhonoured } from './unhonoured.ts'
@@ -63,8 +63,8 @@ function variableOf(
   variables: JsonObject,
   at: Path,
 ): { readonly path: string; readonly item: string } {
-  const said = object(variables[source], 'x-task.nomad.variables')
-  const name = realName(declared?.[kind]?.[source], source)
+  const said = object(member(variables, source), 'x-task.nomad.variables')
+  const name = realName(member(declared?.[kind], source), source)
   const path = text(said['path'], 'x-task.nomad.variables.path') ?? `longhaul/${kind}/${name}`
   if (!VARIABLE_PATH.test(path)) {
     throw new Unhonoured(

@@ -1,6 +1,6 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
 import { number, object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import { isJsonObject, type Json, type JsonObject, member } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import type { Subject, Translate } from './placed.ts'
 import { dotted, type Path, Unhonoured } from './unhonoured.ts'
@@ -101,7 +101,7 @@ function attachmentOf(value: Json, { path, unit }: Subject): Attachment | undefi
     interface_name: 'the driver names interfaces itself',
   })
   for (const key of ORDER) number(options[key], dotted([...at, key]))
-  return { name: realName(declared?.networks?.[first.name], first.name), path: at, options }
+  return { name: realName(member(declared?.networks, first.name), first.name), path: at, options }
 }
 
 /** Compose's own network of a project; a task belongs to none. */

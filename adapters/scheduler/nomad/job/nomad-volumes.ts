@@ -1,5 +1,6 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
+import { member } from '../../../../src/core/json.ts'
 import { bindOptions, type Mount } from './mount-form.ts'
 import type { Placed, Subject } from './placed.ts'
 import { SETTINGS_PATH } from './settings.ts'
@@ -7,12 +8,12 @@ import { dotted, Unhonoured } from './unhonoured.ts'
 import { flag, onlyKnows, present } from './values.ts'
 
 /** Propagations by Compose's name; Nomad's. */
-const PROPAGATIONS: Readonly<Record<string, string>> = {
-  private: 'private',
-  rprivate: 'private',
-  rslave: 'host-to-task',
-  rshared: 'bidirectional',
-}
+const PROPAGATIONS: ReadonlyMap<string, string> = new Map([
+  ['private', 'private'],
+  ['rprivate', 'private'],
+  ['rslave', 'host-to-task'],
+  ['rshared', 'bidirectional'],
+])
 
 /**
  * A named volume that Nomad itself knows: asked for by the group, mounted by the task. Undefined where
@@ -21,7 +22,7 @@ const PROPAGATIONS: Readonly<Record<string, string>> = {
 export function nomadVolume(mount: Mount, { unit, settings }: Subject): Placed | undefined {
   const { source: name, type: mountType } = mount
   if (mountType !== 'volume' || name === undefined) return undefined
-  const found = settings.volumes[name]
+  const found = member(settings.volumes, name)
   if (found === undefined) return undefined
   const at = [...SETTINGS_PATH, 'volumes', name]
   const declared = object(found, dotted(at))
@@ -39,7 +40,7 @@ export function nomadVolume(mount: Mount, { unit, settings }: Subject): Placed |
         [name]: present({
           Name: name,
           Type: type,
-          Source: of('source') ?? realName(unit.service.declared?.volumes?.[name], name),
+          Source: of('source') ?? realName(member(unit.service.declared?.volumes, name), name),
           ReadOnly: flag(declared['read_only'], [...at, 'read_only']),
           AccessMode: accessMode,
           AttachmentMode: attachment,
@@ -71,7 +72,7 @@ function refuseOptions({ written, path }: Mount): void {
 function propagationOf(mount: Mount): string | undefined {
   const wanted = text(bindOptions(mount)['propagation'], dotted([...mount.path, 'bind']))
   if (wanted === undefined) return undefined
-  const found = PROPAGATIONS[wanted]
+  const found = PROPAGATIONS.get(wanted)
   if (found === undefined) throw new Unhonoured(mount.path, `Nomad's volumes know no '${wanted}'`)
   return found
 }

@@ -44,13 +44,13 @@ export function together(parts: readonly Placed[]): Required<Placed> {
 }
 
 function merged(a: JsonObject, b: JsonObject): JsonObject {
-  const result: Record<string, Json> = { ...a }
+  const result = new Map(Object.entries(a))
   for (const [key, value] of Object.entries(b)) {
-    const before = result[key]
+    const before = result.get(key)
     if (Array.isArray(before) && Array.isArray(value)) {
-      result[key] = [...(before as readonly Json[]), ...(value as readonly Json[])]
-    } else if (isJsonObject(before) && isJsonObject(value)) result[key] = merged(before, value)
-    else result[key] = value
+      result.set(key, [...(before as readonly Json[]), ...(value as readonly Json[])])
+    } else if (isJsonObject(before) && isJsonObject(value)) result.set(key, merged(before, value))
+    else result.set(key, value)
   }
-  return result
+  return Object.fromEntries(result)
 }

@@ -1,6 +1,6 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
 import { fileMode, list, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type JsonObject } from '../../../../src/core/json.ts'
+import { isJsonObject, type JsonObject, member } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { refused } from './draft.ts'
 
@@ -21,7 +21,7 @@ export function grantsOf({ compose, declared }: Service, kind: GrantKind): reado
     const source = text(written['source'], `${key}.source`)
     if (source === undefined) throw refused(key, 'it needs a source')
     return {
-      name: realName(declared?.[kind]?.[source], source),
+      name: realName(member(declared?.[kind], source), source),
       file: {
         // A secret's is a file name under /run/secrets, a config's a path.
         Name: text(written['target'], key) ?? (kind === 'secrets' ? source : `/${source}`),

@@ -1,7 +1,7 @@
 import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
 import { longMount } from '../../../../src/core/compose/mount.ts'
 import { bytes, fileMode, list, object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import { isJsonObject, type Json, type JsonObject, member } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { flag, pairs, present, presentOrNone, refused, texts } from './draft.ts'
 import { tmpfsMount } from './tmpfs.ts'
@@ -81,7 +81,7 @@ function volumeOf(
 ): Record<string, Json | undefined> {
   const options = object(written['volume'], `${key}.volume`)
   const subpath = text(options['subpath'], `${key}.volume.subpath`)
-  const volume = object(declared?.volumes?.[source ?? ''], `volumes.${source ?? ''}`)
+  const volume = object(member(declared?.volumes, source ?? ''), `volumes.${source ?? ''}`)
   const external = isExternal(volume)
   const labels = { ...pairs(volume['labels'], 'labels'), ...pairs(options['labels'], 'labels') }
   const driver = presentOrNone({

@@ -1,6 +1,6 @@
 import { realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
+import { isJsonObject, type Json, type JsonObject, member } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import { pairs, present, presentOrNone, refused, texts } from './draft.ts'
 
@@ -18,7 +18,9 @@ export function networksOf({ compose, declared }: Service): readonly JsonObject[
   return named.flatMap(([name, options]) => {
     // Compose's own network of a project; a task belongs to none.
     if (name === 'default' && declared?.networks?.[name] === undefined) return []
-    return [attachment(realName(declared?.networks?.[name], name), options, `networks.${name}`)]
+    return [
+      attachment(realName(member(declared?.networks, name), name), options, `networks.${name}`),
+    ]
   })
 }
 

@@ -101,6 +101,7 @@ describe('what Nomad has to say of a task type', () => {
     [{ stop_grace_period: '45s' }, /^stop_grace_period: a client of Nomad cuts it at 30s/],
     [{ volumes: ['/h:/c'] }, /^volumes need `volumes \{ enabled = true \}`/],
     [{ volumes: ['v:/c'] }, /^volumes need `volumes \{ enabled = true \}`/],
+    [{ volumes: ['constructor:/c'] }, /^volumes need `volumes \{ enabled = true \}`/],
     [{ pid: 'host' }, /^pid: host needs `allow_privileged = true`/],
     [{ environment: { A: '$${NOMAD_ALLOC_ID}' } }, /^environment\.A is given as it is/],
     [

@@ -162,6 +162,12 @@ const TABLE: readonly (readonly [
   ],
   [
     'volumes',
+    { volumes: ['constructor:/c'] },
+    `${CONTAINER}/Mounts`,
+    [{ Type: 'volume', Source: 'constructor', Target: '/c' }],
+  ],
+  [
+    'volumes',
     { volumes: ['shared:/c'] },
     `${CONTAINER}/Mounts`,
     [{ Type: 'volume', Source: 'real', Target: '/c' }],

@@ -82,6 +82,12 @@ translationSuite('docker', {
     ],
     [
       'secrets',
+      { secrets: ['toString'] },
+      'Templates/0/EmbeddedTmpl',
+      variable('longhaul/secrets/toString'),
+    ],
+    [
+      'secrets',
       { secrets: ['older'] },
       'Templates/0/EmbeddedTmpl',
       variable('longhaul/secrets/o1'),
@@ -208,6 +214,22 @@ translationSuite('docker', {
           },
         },
       },
+    ],
+    [
+      'volumes',
+      { volumes: ['constructor:/c'] },
+      'Config/mount',
+      [{ type: 'volume', source: 'constructor', target: '/c' }],
+    ],
+    [
+      'volumes',
+      { volumes: ['data:/c', '__proto__:/d'] },
+      '/TaskGroups/0/Volumes',
+      {
+        data: { Name: 'data', Type: 'host', Source: 'data' },
+        ['__proto__']: { Name: '__proto__', Type: 'host', Source: '__proto__' },
+      },
+      { volumes: { data: {}, ['__proto__']: {} } },
     ],
     [
       'volumes',
@@ -568,6 +590,15 @@ translationSuite('docker', {
         ],
       },
       /^volumes\[0\]\.volume\.subpath: a volume of Nomad is mounted whole$/,
+      { volumes: { data: {} } },
+    ],
+    [
+      {
+        volumes: [
+          { type: 'volume', source: 'data', target: '/c', bind: { propagation: 'constructor' } },
+        ],
+      },
+      /^volumes\[0\]: Nomad's volumes know no 'constructor'$/,
       { volumes: { data: {} } },
     ],
     [
