@@ -128,7 +128,7 @@ export function callFailed(
 
 /** A list was asked for: its answer is awaited before asking again. */
 export function looked(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
-  return change(record, policy, { attempt: { ...attempt, callAgainAt: after(now, 10_000) } })
+  return change(record, policy, { attempt: { ...attempt, lookAgainAt: after(now, 10_000) } })
 }
 
 /** The attempt is to end. Written before the scheduler is asked. */

@@ -28,17 +28,7 @@ export type Policy = Pick<
 /** Something that must be done at a time if nothing is seen before. */
 export interface Due {
   readonly at: Date
-  readonly what:
-    | 'start'
-    | 'start-timeout'
-    | 'attempt-timeout'
-    | 'deadline'
-    | 'stop'
-    | 'fence'
-    | 'fence-lost'
-    | 'look'
-    | 'decide'
-    | 'release'
+  readonly what: 'start' | 'attempt-timeout' | 'deadline' | 'stop' | 'look' | 'decide' | 'release'
   readonly attempt?: Attempt
 }
 
@@ -80,21 +70,22 @@ function liveDues(
 ): Due[] {
   const { stop, startCall, confirmedAt, startDueAt, attemptDueAt } = attempt
   const found: Due[] = []
-  const borneUntil = unreachableUntil(attempt, policy)
-  const stopIsFirst = stop !== undefined && stop.calledAt === undefined
-  if (borneUntil !== undefined && !stopIsFirst) {
-    // A node may be back without a word: only a list begun by then says that it is not. A failed call
-    // here was the fencing of what one had said it of.
-    const what = attempt.callFailures > 0 ? 'fence' : 'look'
-    found.push({ at: later(borneUntil, attempt), what, attempt })
+  const look = (at: Date): void => {
+    const { lookAgainAt } = attempt
+    const looked = lookAgainAt !== undefined && lookAgainAt > at ? lookAgainAt : at
+    found.push({ at: later(looked, attempt), what: 'look', attempt })
   }
+  const borneUntil = unreachableUntil(attempt, policy)
+  // A node may be back without a word: only a list begun by then says that it is not.
+  if (borneUntil !== undefined) look(borneUntil)
   if (stop === undefined) {
     if (task.deadlineAt) found.push({ at: task.deadlineAt, what: 'deadline', attempt })
     if (attempt.state === 'running' && attemptDueAt) {
       found.push({ at: attemptDueAt, what: 'attempt-timeout', attempt })
     }
     if (attempt.state === 'starting' && startDueAt) {
-      found.push({ at: startDueAt, what: 'start-timeout', attempt })
+      // It may run without our having heard of it: a list begun by then says whether it still waits.
+      look(startDueAt)
     }
     if (confirmedAt === undefined && task.stuck === undefined) {
       const { begunAt, endedAt } = startCall
@@ -103,9 +94,7 @@ function liveDues(
       found.push({ at, what: 'start', attempt })
     }
     if (attempt.missingSince !== undefined) {
-      const at = later(after(attempt.missingSince, LOST_AFTER_MS), attempt)
-      // A failed call here was the fencing of what lists had proved to be lost already.
-      found.push({ at, what: attempt.callFailures > 0 ? 'fence-lost' : 'look', attempt })
+      look(after(attempt.missingSince, LOST_AFTER_MS))
     }
     return found
   }
@@ -115,7 +104,7 @@ function liveDues(
     const ended = after(stop.calledAt, policy.service.stopGraceMs + STOP_AGAIN_MS)
     found.push({ at: later(ended, attempt), what: 'stop', attempt })
     if (confirmedAt === undefined) {
-      found.push({ at: later(startSettledAt(attempt), attempt), what: 'look', attempt })
+      look(startSettledAt(attempt))
     }
   }
   return found

@@ -32,20 +32,12 @@ export type Sighting =
   | { readonly observation: Observation; readonly listedAt?: Date }
   | { readonly unit: string; readonly absence: Absence }
 
-/** What a leader knows of a task's unit that is in no row. */
-export interface View {
-  /** It has had the time to look: before that it gives up no start, for it could not say why. */
-  readonly looked: boolean
-  /** The latest sight of a unit that waits to run. */
-  readonly lastSeen?: Observation
-}
-
 const NONE: Action = { kind: 'none' }
 
 /**
  * Level-triggered: what is to be done follows from the record, the time and what was last seen, not
  * from what happened in between. A sighting comes first; without one, or when it says nothing new, what
- * is due is done.
+ * is due is done. `lastSeen`: the latest sight of a unit that waits to run, which is in no row.
  */
 export function reconcile(
   record: TaskRecord,
@@ -53,10 +45,10 @@ export function reconcile(
   sighting: Sighting | undefined,
   now: Date,
   leadingSince?: Date,
-  view: View = { looked: true },
+  lastSeen?: Observation,
 ): Action {
   const seen = sighting === undefined ? NONE : fromSighting(record, policy, sighting, now)
-  return seen.kind === 'none' ? fromDues(record, policy, now, leadingSince, view) : seen
+  return seen.kind === 'none' ? fromDues(record, policy, now, leadingSince, lastSeen) : seen
 }
 
 function fromSighting(record: TaskRecord, policy: Policy, sighting: Sighting, now: Date): Action {
@@ -113,7 +105,11 @@ function whenSeen(
   }: { readonly observation: Observation; readonly listedAt: Date | undefined },
   now: Date,
 ): Action {
-  const { node } = observation
+  const { node, phase } = observation
+  if ((phase === 'pending' || phase === 'unreachable') && isStartOver(attempt, listedAt)) {
+    const { reason, message } = givenUp(attempt, 'start-timeout', observation)
+    return asAction(attempts.stopRequested(record, attempt, policy, reason, now, message))
+  }
   switch (observation.phase) {
     case 'exited': {
       const exit = attributed(attempt, observation.exit, observation.stopped)
@@ -140,6 +136,12 @@ function whenSeen(
       return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: nodeLost(attempt) }
     }
   }
+}
+
+/** A list begun after its time to start shows that it has not. */
+function isStartOver({ state, stop, startDueAt }: Attempt, listedAt: Date | undefined): boolean {
+  if (state !== 'starting' || stop !== undefined) return false
+  return startDueAt !== undefined && listedAt !== undefined && listedAt >= startDueAt
 }
 
 /**
@@ -210,10 +212,10 @@ function fromDues(
   policy: Policy,
   now: Date,
   leadingSince: Date | undefined,
-  { looked, lastSeen }: View,
+  lastSeen: Observation | undefined,
 ): Action {
   const due = dues(record, policy, leadingSince)
-    .filter(({ at, what }) => at <= now && (looked || what !== 'start-timeout'))
+    .filter(({ at }) => at <= now)
     .toSorted((a, b) => a.at.getTime() - b.at.getTime())[0]
   if (due === undefined) return NONE
   const { what, attempt } = due
@@ -223,8 +225,7 @@ function fromDues(
   if (attempt === undefined) return NONE
   switch (what) {
     case 'deadline':
-    case 'attempt-timeout':
-    case 'start-timeout': {
+    case 'attempt-timeout': {
       const { reason, message } = givenUp(attempt, what, lastSeen)
       return asAction(attempts.stopRequested(record, attempt, policy, reason, now, message))
     }
@@ -232,10 +233,6 @@ function fromDues(
     case 'stop':
     case 'look':
       return { kind: what, attempt }
-    case 'fence-lost':
-      return { kind: 'fence', attempt, exit: lost(attempt) }
-    case 'fence':
-      return { kind: 'fence', attempt, exit: nodeLost(attempt) }
     case 'release':
       return { kind: 'release', attempt, late: false }
     case 'decide':

@@ -120,6 +120,8 @@ export interface Attempt {
   /** Calls to the scheduler that failed in a row, and when the next may be made. */
   readonly callFailures: number
   readonly callAgainAt?: Date
+  /** A list was asked for because of it: until then its answer is awaited. */
+  readonly lookAgainAt?: Date
   readonly exit?: Exit
   /** Given up as lost, and heard of all the same: how its copy ended. It decides nothing. */
   readonly lateExit?: Exit

@@ -19,8 +19,6 @@ import type { Transitions } from './transitions.ts'
 import { createUnitCalls } from './unit-calls.ts'
 
 const BATCH = 100
-/** A new leader has had a list by then: what it showed goes into the exit of a start that is given up. */
-const LOOK_FIRST_MS = 5_000
 /** Tasks worked on at a time: calls to the scheduler among them. */
 const MOST_AT_A_TIME = 500
 
@@ -59,12 +57,10 @@ export function createReconciler(deps: {
   const calls = createUnitCalls(deps)
   const queue = new KeyedQueue()
   const leadingSince = clock.now()
-  const leadingFromMs = clock.monotonicMs()
-  const hasLooked = () => clock.monotonicMs() >= leadingFromMs + LOOK_FIRST_MS
   /**
    * The latest sight of units that wait to run, by task: what they wait for is told where they are given
    * up. Kept here alone, for a start has many steps and a write for each would cost more than all else
-   * of it; every list brings it again, and a new leader has one before it gives anything up.
+   * of it; every list brings it again.
    */
   const waiting = new Map<string, Observation>()
 
@@ -108,19 +104,15 @@ export function createReconciler(deps: {
     }
   }
 
-  /**
-   * Does what is to be done about one task until there is nothing left to do now. False where something
-   * is due that must wait until this leader has looked.
-   */
-  async function settle(taskId: string, sighting?: Sighting): Promise<boolean> {
+  /** Does what is to be done about one task until there is nothing left to do now. */
+  async function settle(taskId: string, sighting?: Sighting): Promise<void> {
     for (let done = 0; !signal.aborted; done += 1) {
       await drift.check()
       const current = await tasks.find(taskId)
-      if (current === undefined) return true
+      if (current === undefined) return
       const policy = await definitions.policy(current.task.definition)
       const lastSeen = waiting.get(taskId)
-      const view = { looked: hasLooked(), ...(lastSeen !== undefined && { lastSeen }) }
-      const action = reconcile(current, policy, sighting, clock.now(), leadingSince, view)
+      const action = reconcile(current, policy, sighting, clock.now(), leadingSince, lastSeen)
       if (action.kind !== 'none') {
         await act(current, policy, action)
         continue
@@ -128,34 +120,31 @@ export function createReconciler(deps: {
       if (current.task.state !== 'starting') waiting.delete(taskId)
       // It was due, and there is nothing to do: the clock was set back. Its wake time is made anew.
       if (done === 0 && sighting === undefined) {
-        if (!hasLooked()) return false
         await transitions.apply(attempts.change(current, policy, {}), lease)
       }
-      return true
+      return
     }
-    return true
   }
 
   /** A failure leaves the row as it is; the due time or the next list brings it back. */
-  async function attempt(taskId: string, work: () => Promise<boolean>): Promise<boolean> {
+  async function attempt(taskId: string, work: () => Promise<void>): Promise<void> {
     try {
-      return await work()
+      await work()
     } catch (error) {
-      if (error instanceof LeaseLost || signal.aborted) return true
+      if (error instanceof LeaseLost || signal.aborted) return
       const level = error instanceof Unavailable ? 'warn' : 'error'
       logger[level]('reconcile.failed', { taskId, error: errorMessage(error) })
       throw error
     }
   }
 
-  /** After a failure, or where a look must come first, nothing is due sooner than this. */
+  /** After a failure nothing is due sooner than this. */
   const paused = new Map<string, number>()
 
   async function settleDue(taskId: string): Promise<void> {
     try {
-      const settled = await queue.run(taskId, () => attempt(taskId, () => settle(taskId)))
-      if (settled) paused.delete(taskId)
-      else paused.set(taskId, clock.monotonicMs() + 1_000)
+      await queue.run(taskId, () => attempt(taskId, () => settle(taskId)))
+      paused.delete(taskId)
     } catch {
       // Reported by `attempt`; only the pause is left to do.
       paused.set(taskId, clock.monotonicMs() + 5_000)
@@ -189,10 +178,9 @@ export function createReconciler(deps: {
         attempt(taskId, async () => {
           const current = await tasks.find(taskId)
           const latest = current?.attempts.at(-1)
-          if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return true
-          if (latest?.exit !== undefined || latest?.stop !== undefined) return true
+          if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return
+          if (latest?.exit !== undefined || latest?.stop !== undefined) return
           if (latest !== undefined) await calls.start(current, latest)
-          return true
         }),
       )
       started.catch(() => {

@@ -61,8 +61,9 @@ export async function runWatcher(deps: {
       const { unit, phase } = observation
       const print = JSON.stringify(observation)
       const alive = phase === 'pending' || phase === 'running'
-      // An end that the store does not know yet, and a life that it takes for over, are never old news.
-      if (handled.get(unit) === print && live.has(unit) === alive) {
+      // An end that the store does not know yet, and a life that it takes for over, are never old news, and
+      // neither is that something still waits: its time may be over.
+      if (phase !== 'pending' && handled.get(unit) === print && live.has(unit) === alive) {
         seen.set(unit, print)
       } else {
         const handle = async () => {

@@ -393,32 +393,58 @@ describe('reconcile, when a start goes wrong', () => {
   it('bears the start timeout from the confirmation, not from the call', () => {
     const record = confirmed(at(100), starting(T0))
     assert.equal(decidedAt(at(129.9), TYPE, record), 'none')
-    assert.equal(decidedAt(at(130), TYPE, record), 'to stop: start-timeout')
+    assert.equal(decidedAt(at(130), TYPE, record), 'look')
+    const waits = (listedAt?: Date) => sighting({ phase: 'pending' }, listedAt)
+    assert.equal(decidedAt(at(131), TYPE, record, waits(at(129))), 'look')
+    assert.equal(decidedAt(at(131), TYPE, record, waits()), 'look')
+    assert.equal(decidedAt(at(131), TYPE, record, waits(at(130))), 'to stop: start-timeout')
+    assert.equal(decidedAt(at(131), TYPE, record, away(at(130))), 'to stop: start-timeout')
     assert.equal(decidedAt(at(130), TYPE, running(at(101), record)), 'none')
+  })
+
+  it('gives up no start that it has only not heard of, however long ago it was due', () => {
+    const record = confirmed()
+    const looked = applied(record, attempts.looked(record, latest(record), TYPE, at(600)))
+    const runs = sighting({ phase: 'running' }, at(600))
+    assert.equal(decidedAt(at(600), TYPE, looked, runs), 'running')
+    const over = sighting({ phase: 'exited', exit: OK, stopped: false }, at(600))
+    assert.equal(decidedAt(at(600), TYPE, looked, over), 'exited: completed')
   })
 })
 
 describe('reconcile, when time is up', () => {
-  it('gives up a start with the word on what it waited for, and no sooner than it has looked', () => {
+  it('gives up a start with the word on what it waited for', () => {
     const record = confirmed()
-    const pending = (sight: object, number = 1) => {
-      const seen = sighting({ phase: 'pending', ...sight }, undefined, number)
-      return 'observation' in seen ? { looked: true, lastSeen: seen.observation } : assert.fail()
-    }
-    const stopOf = (view: Parameters<typeof reconcile>[5]) => {
-      const action = reconcile(record, TYPE, undefined, at(30), T0, view)
+    const stopOf = (sight: object) => {
+      const action = reconcile(
+        record,
+        TYPE,
+        sighting({ phase: 'pending', ...sight }, at(30)),
+        at(31),
+      )
       return action.kind === 'change' ? action.change.attempts[0]?.stop : action.kind
     }
-    const stop = { reason: 'start-timeout', at: at(30) }
-    assert.deepEqual(stopOf({ looked: true }), stop)
-    assert.deepEqual(stopOf(pending({ message: 'a pull' })), { ...stop, message: 'a pull' })
-    assert.deepEqual(stopOf(pending({ message: 'no node', unplaced: true })), {
+    const stop = { reason: 'start-timeout', at: at(31) }
+    assert.deepEqual(stopOf({}), stop)
+    assert.deepEqual(stopOf({ message: 'a pull' }), { ...stop, message: 'a pull' })
+    assert.deepEqual(stopOf({ message: 'no node', unplaced: true }), {
       reason: 'unschedulable',
-      at: at(30),
+      at: at(31),
       message: 'no node',
     })
-    assert.deepEqual(stopOf(pending({ message: 'of another attempt' }, 2)), stop)
-    assert.equal(stopOf({ looked: false }), 'none')
+  })
+
+  it('tells of a deadline with the word on what its attempt waited for, and no other', () => {
+    const waits = confirmed()
+    const { deadlineAt } = waits.task
+    const record = applied(waits, attempts.looked(waits, latest(waits), TYPE, deadlineAt!))
+    const stopOf = (number: number) => {
+      const seen = sighting({ phase: 'pending', message: 'a pull' }, undefined, number)
+      const lastSeen = 'observation' in seen ? seen.observation : undefined
+      const action = reconcile(record, TYPE, undefined, deadlineAt!, T0, lastSeen)
+      return action.kind === 'change' ? action.change.attempts[0]?.stop?.message : action.kind
+    }
+    assert.deepEqual([stopOf(1), stopOf(2)], ['a pull', undefined])
   })
 
   it('tells in the exit why a start was given up, and not that it was removed for it', () => {
@@ -585,8 +611,11 @@ describe('reconcile, when a unit or its node is gone', () => {
       unreachable,
       attempts.callFailed(unreachable, latest(unreachable), TYPE, 'remove', at(60)),
     )
-    assert.equal(decidedAt(at(60.5), TYPE, failed), 'none')
-    assert.equal(decidedAt(at(61), TYPE, failed), 'fence: node-lost')
+    assert.equal(decidedAt(at(60.5), TYPE, failed, away(at(60.5))), 'none')
+    assert.equal(decidedAt(at(61), TYPE, failed), 'look')
+    const looked = applied(failed, attempts.looked(failed, latest(failed), TYPE, at(61)))
+    assert.equal(decidedAt(at(62), TYPE, looked), 'none')
+    assert.equal(decidedAt(at(62), TYPE, looked, away(at(62))), 'fence: node-lost')
   })
 
   it('does not remove at once again what it has just failed to remove, whatever a list shows', () => {
@@ -595,6 +624,7 @@ describe('reconcile, when a unit or its node is gone', () => {
       attempts.callFailed(missing, latest(missing), TYPE, 'remove', at(10)),
     )
     assert.equal(decidedAt(at(10), TYPE, lost, absent(at(10))), 'none')
+    assert.equal(decidedAt(at(11), TYPE, lost), 'look')
     assert.equal(decidedAt(at(11), TYPE, lost, absent(at(11))), 'fence: lost')
     const kept = exited()
     const late = applied(kept, attempts.callFailed(kept, latest(kept), TYPE, 'remove', at(2)))

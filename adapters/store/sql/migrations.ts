@@ -32,6 +32,11 @@ export const MIGRATIONS: readonly Migration[] = [
     oldest: 1,
     statements: () => ['ALTER TABLE attempts ADD COLUMN late_exit TEXT'],
   },
+  {
+    // A leader of the release before looks sooner, and leaves what is there.
+    oldest: 1,
+    statements: ({ integer }) => [`ALTER TABLE attempts ADD COLUMN look_again_at ${integer}`],
+  },
 ]
 
 function firstSchema({

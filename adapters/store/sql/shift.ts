@@ -20,7 +20,7 @@ export function* shiftDues(ms: number, now: number): Transaction<void> {
       confirmed_at = confirmed_at + ${ms},
       start_due_at = start_due_at + ${ms}, attempt_due_at = attempt_due_at + ${ms},
       unreachable_since = unreachable_since + ${ms}, missing_since = missing_since + ${ms},
-      call_again_at = call_again_at + ${ms}
+      call_again_at = call_again_at + ${ms}, look_again_at = look_again_at + ${ms}
     WHERE state <> 'exited'`
   yield* shiftStops(ms)
   yield sql`UPDATE tasks SET revision = revision + 1,
