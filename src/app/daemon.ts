@@ -95,7 +95,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     ],
     transport,
     handles: (name) => handledNames().includes(name),
-    scheduler,
+    scheduler: {
+      logs(name, options) {
+        // This scheduler has nothing to say of units that are elsewhere: that is no empty log.
+        if (withoutHome !== undefined) throw new Unavailable('another-home', withoutHome)
+        return scheduler.logs(name, options)
+      },
+    },
     ready: () => readiness(parts, parts.mayNotLead ?? withoutHome),
     metrics,
     version: parts.version,

@@ -56,6 +56,8 @@ export function atHome(deps: {
     } else if (moved !== undefined) {
       logger.info('lead.moved', { from: moved.from, to: here })
     }
+    // Whatever came of it, also where the answer to a move was lost with a connection.
+    logger.info('lead.at-home', { home: here })
     isHome = true
     onHome(undefined)
   }

@@ -77,6 +77,9 @@ describe('a daemon whose file names another namespace of a fake Nomad', function
     const why = checks.find(({ name }) => name === 'lead')?.message ?? ''
     for (const word of ['nomad global/default', 'nomad global/batch', '1 of them'])
       assert.ok(why.includes(word), why)
+    const logs = await daemon.fetch('/v1/tasks/one/1/attempts/1/logs')
+    assert.equal(logs.status, 503)
+    assert.match(await logs.text(), /the units of this store are at nomad global\/default/)
     const one = await daemon.task('one/1')
     assert.deepEqual([one.state, reasons(one)], ['running', [undefined]])
     const two = await daemon.task('one/2')

@@ -126,7 +126,7 @@ describe('a scheduler at home', () => {
         [[{ method: 'list' }], 'nomad eu/a', [undefined]],
       )
       const names = logger.lines.map((line) => line.split(' ')[0])
-      assert.deepEqual(names, expected === 'home' ? [] : [expected])
+      assert.deepEqual(names, [...(expected === 'home' ? [] : [expected]), 'lead.at-home'])
     })
 
   it('is asked for once, however many calls there are, in a row and at a time', async () => {
@@ -307,6 +307,27 @@ describe('a leader whose units are elsewhere', () => {
     assert.deepEqual(
       attempts.map(({ exit }) => exit?.reason),
       ['attempt-timeout'],
+    )
+  })
+
+  it('gives up no start meanwhile that it has only not heard of', async () => {
+    await using simulation = await Simulation.open(fixedTypes(TYPE))
+    const { scheduler, store } = simulation
+    scheduler.program = () => ({ startsAfterMs: 3_000, runsMs: 20_000 })
+    await simulation.accept('work', '1')
+    await simulation.advance(1_000)
+    scheduler.place = () => 'fake other'
+    await simulation.crash()
+    for (let i = 0; i < 20; i += 1) await simulation.advance(61_000)
+    const [waits] = (await found(store, 'work/1')).attempts
+    assert.deepEqual([waits?.state, waits?.stop], ['starting', undefined])
+    scheduler.place = () => 'fake world'
+    await simulation.crash()
+    for (let i = 0; i < 10; i += 1) await simulation.advance(2_000)
+    const { attempts } = await found(store, 'work/1')
+    assert.deepEqual(
+      attempts.map(({ exit }) => exit?.reason),
+      ['completed'],
     )
   })
 })
