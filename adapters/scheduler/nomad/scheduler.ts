@@ -23,6 +23,8 @@ import { JobStates } from './watch/job-states.ts'
 import { readJobs, UNIT_PREFIX } from './watch/read-jobs.ts'
 
 const DEREGISTER_MS = 5_000
+/** What could not be deregistered is otherwise tried again with each list. */
+const LEAVE_APART_MS = 60_000
 
 /**
  * Units as batch jobs of a Nomad, each registered once. It keeps nothing but what can be asked for
@@ -42,6 +44,7 @@ export class NomadScheduler implements SchedulerAdapter {
   /** What was deregistered because Nomad would have run it again. */
   readonly #ended = new Map<string, Promise<void>>()
   #leaveWatch = (): void => undefined
+  #leftAt = -Infinity
 
   constructor(parts: {
     readonly api: NomadApi
@@ -123,6 +126,9 @@ export class NomadScheduler implements SchedulerAdapter {
     this.#states.clear()
     this.#ended.clear()
     this.#leaveWatch = () => {
+      // One that never succeeds must not take the others' news with it for good.
+      if (performance.now() < this.#leftAt + LEAVE_APART_MS) return
+      this.#leftAt = performance.now()
       left.abort()
     }
     const events = await subscribe(this.#api, {

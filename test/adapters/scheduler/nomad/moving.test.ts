@@ -52,11 +52,12 @@ describe('a list of Nomad, and what the stream tells, while things change', () =
       /** Resolves when the watch has ended by itself. */
       readonly ended: Promise<void>
     }) => Promise<void>,
+    n = 0,
   ): Promise<void> {
     const left = new AbortController()
     replay.streams('/v1/event/stream')
     const watching = opened.scheduler.watch(left.signal)
-    const stream = await replay.stream()
+    const stream = await replay.stream(n)
     await stream.write('{}\n')
     const told: Observation[] = []
     const ended = (async () => {
@@ -133,6 +134,26 @@ describe('a list of Nomad, and what the stream tells, while things change', () =
       await listed()
       await until(() => asked('DELETE') === 2, 'it is deregistered')
     }))
+
+  it('does not end it for long for what cannot be ended: the others are told of', async () => {
+    replay.on('DELETE /v1/job/lh-1', { status: 500, body: 'No cluster leader' })
+    const second = { ID: 'a2', CreateIndex: 5, PreviousAllocation: 'a1' }
+    const copy = (index: number) => frame({ ...allocation(index, 'running'), ...second })
+    const failed = () => opened.logged.filter(({ message }) => message.endsWith('-failed')).length
+    await watched(async ({ write, ended }) => {
+      await listed()
+      await write(copy(5))
+      await ended
+    })
+    replay.on('GET /v1/job/lh-1', { body: JOB })
+    await watched(async ({ told, write }) => {
+      await write(copy(6))
+      await until(() => failed() === 2, 'it has failed again')
+      const before = told.length
+      await write(copy(7))
+      await until(() => told.length > before, 'the stream goes on')
+    }, 1)
+  })
 
   it('asks for no evaluation of what has been purged, of which there are one or two for each task', async () => {
     await listed()
