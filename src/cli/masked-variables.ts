@@ -3,11 +3,13 @@ import { type Environment, interpolate } from '../core/compose/interpolate.ts'
 import { Rejected } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Definition, TaskType } from '../core/task-type.ts'
+import { type FilledIn, hideFilledIn } from './filled-in.ts'
 import { isLike, mapTexts, MASKS, unmasked } from './masks.ts'
 
 /** A place of the definition where a variable is filled in. */
 interface Use {
   readonly place: string
+  readonly text: string
   readonly name: string
 }
 
@@ -22,7 +24,7 @@ type Make = (masks: Masks) => Json | Rejected
  * may be a secret. It is made of words in the values' place (`MASKS`), each use by itself: of those that
  * are taken, one by which nothing but text becomes another, where there is one. Where none is taken,
  * something is calculated of the value (a size, a duration), or it is one of a few that there are, and it
- * is filled in; what is left of it as text is masked afterwards, wherever it stands.
+ * is filled in; what is left of it as text is masked afterwards, wherever it stands, keys included.
  *
  * Throws `Rejected` where the scheduler refuses the definition, without a value in the message.
  */
@@ -46,20 +48,15 @@ export function renderMasked(
   }
   let masks: Masks = new Map()
   let made: Json = real
-  const filledIn: string[] = []
+  const filledIn: Use[] = []
   for (const use of uses) {
     const { name } = use
     const tries = [wordFor(name), pathFor(name)].map((mask) => masking(masks, use, mask))
     const best = closest(tries, make, made)
-    if (best === undefined) filledIn.push(name)
+    if (best === undefined) filledIn.push(use)
     else ({ masks, made } = best)
   }
-  const words = new Map(
-    filledIn.flatMap((name) => wordsOf(env[name]).map((word) => [word, wordFor(name)])),
-  )
-  const hidden = mapTexts(made, (text) =>
-    text.replaceAll(WORD, (found) => words.get(found) ?? found),
-  )
+  const hidden = hideFilledIn(made, textsWith(filledIn, masks, env, wordFor))
   const { value: rendered, masked } = unmasked(hidden, names)
   return { rendered, masked }
 }
@@ -100,6 +97,22 @@ function closest(
   return taken.find(({ made }) => isLike(made, before)) ?? taken[0]
 }
 
+function textsWith(
+  filledIn: readonly Use[],
+  masks: Masks,
+  env: Environment,
+  wordFor: (name: string) => string,
+): readonly FilledIn[] {
+  return [...Map.groupBy(filledIn, ({ place }) => place)].map(([place, uses]) => {
+    const words = Object.fromEntries(uses.map(({ name }) => [name, wordFor(name)]))
+    const [text = ''] = uses.map((use) => use.text)
+    return {
+      masked: interpolate(text, { ...env, ...masks.get(place), ...words }),
+      values: new Map(uses.map(({ name }) => [wordFor(name), env[name] ?? ''])),
+    }
+  })
+}
+
 /** A variable that is empty hides nothing, and `${NAME:-…}` goes by its being so. */
 function usesIn(compose: JsonObject, env: Environment): readonly Use[] {
   const uses: Use[] = []
@@ -107,7 +120,7 @@ function usesIn(compose: JsonObject, env: Environment): readonly Use[] {
     const read = new Set<string>()
     interpolate(text, seeing(env, read))
     const told = isForTheDaemon(path) ? [] : [...read].filter((name) => env[name])
-    uses.push(...told.map((name) => ({ place: placeOf(path), name })))
+    uses.push(...told.map((name) => ({ place: placeOf(path), text, name })))
     return text
   })
   return uses
@@ -144,12 +157,4 @@ function unnamed(refused: Rejected, blind: Json | Rejected, names: readonly stri
   }
   const remedy = 'a value that is not shown here may be the reason: see `longhaul check`'
   return new Rejected(refused.code, `the scheduler refuses it; ${remedy}`)
-}
-
-const WORD = /[\w.-]+/g
-/** Sizes, durations and numbers, of which anything may be calculated, and what is switched on or off. */
-const CALCULATED = /^(-?\d+(\.\d+)?[a-z]*|(\d+(\.\d+)?(ns|us|ms|s|m|h|d))+|true|false)$/i
-
-function wordsOf(value = ''): readonly string[] {
-  return (value.match(WORD) ?? []).filter((word) => !CALCULATED.test(word))
 }

@@ -37,10 +37,13 @@ export function isLike(made: Json, before: Json): boolean {
   }
   if (!isJsonObject(made)) return made === before
   if (!isJsonObject(before)) return false
-  const keys = Object.keys(made)
+  const left = new Map(Object.entries(before))
   return (
-    keys.length === Object.keys(before).length &&
-    keys.every((key) => key in before && isLike(made[key] ?? null, before[key] ?? null))
+    Object.keys(made).length === left.size &&
+    Object.entries(made).every(([key, member]) => {
+      const other = left.has(key) ? key : [...left.keys()].find((k) => isLike(key, k))
+      return other !== undefined && isLike(member, left.get(other) ?? null) && left.delete(other)
+    })
   )
 }
 
@@ -49,18 +52,22 @@ function patternOf(text: string): RegExp {
   return new RegExp(`^${parts.join('[^]*')}$`)
 }
 
-/** Every string of a document, not its keys, as `change` has it. */
+/** Every string of a document, and its keys where that is asked for, as they are changed. */
 export function mapTexts(
   value: Json,
   change: (text: string, path: readonly string[]) => string,
+  changeKey: (key: string) => string = (key) => key,
   path: readonly string[] = [],
 ): Json {
   if (typeof value === 'string') return change(value, path)
-  if (Array.isArray(value)) {
-    return value.map((item: Json, i) => mapTexts(item, change, [...path, String(i)]))
-  }
+  const within = (inner: Json, key: string) => mapTexts(inner, change, changeKey, [...path, key])
+  if (Array.isArray(value)) return value.map((item: Json, i) => within(item, String(i)))
   if (!isJsonObject(value)) return value
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [key, mapTexts(member, change, [...path, key])]),
+    Object.entries(value).map(([key, inner]) => [changeKey(key), within(inner, key)]),
   )
+}
+
+export function wordsIn(text: string): readonly string[] {
+  return text.match(/[\p{L}\p{M}\p{N}_.-]+/gu) ?? []
 }

@@ -208,6 +208,69 @@ describe('a task type that is rendered with its variables masked', () => {
       is: ['A=${A}', 'B=b', 'C='],
       masked: ['A'],
     },
+    {
+      title: 'has the name of a volume that is the key of what Nomad is to find',
+      scheduler: 'nomad',
+      service: {
+        volumes: ['${VOL}:/data'],
+        'x-task': { nomad: { driver: 'exec', volumes: { hush: {} } } },
+      },
+      env: { VOL: 'hush' },
+      at: '/TaskGroups/0/Volumes',
+      is: { '${VOL}': { Name: '${VOL}', Type: 'host', Source: '${VOL}' } },
+      masked: ['VOL'],
+    },
+    {
+      title: 'has the name of a volume that reads as a number, as it is a key',
+      scheduler: 'nomad',
+      service: {
+        volumes: ['${VOL}:/data'],
+        'x-task': { nomad: { driver: 'exec', volumes: { '4711': {} } } },
+      },
+      env: { VOL: '4711' },
+      at: '/TaskGroups/0/Volumes',
+      is: { '${VOL}': { Name: '${VOL}', Type: 'host', Source: '${VOL}' } },
+      masked: ['VOL'],
+    },
+    {
+      title: 'has the names of what is a part of a key with other letters',
+      scheduler: 'nomad',
+      service: {
+        volumes: ['vol${A}${B}:/data'],
+        'x-task': { nomad: { driver: 'exec', volumes: { volhushhush: { source: 'x' } } } },
+      },
+      env: { A: 'hush', B: 'hush' },
+      at: '/TaskGroups/0/Volumes',
+      is: { 'vol${A}${B}': { Name: 'vol${A}${B}', Type: 'host', Source: 'x' } },
+      masked: ['A', 'B'],
+    },
+    {
+      title: 'has a name for a part of one of a few words that there are',
+      scheduler: 'nomad',
+      service: { stop_signal: 'SIG${SIGNAL}' },
+      env: { SIGNAL: 'USR1' },
+      at: `${TASK}/KillSignal`,
+      is: 'SIG${SIGNAL}',
+      masked: ['SIGNAL'],
+    },
+    {
+      title: 'has a name for a signal that the scheduler writes otherwise',
+      scheduler: 'nomad',
+      service: { stop_signal: '${SIGNAL}' },
+      env: { SIGNAL: 'int' },
+      at: `${TASK}/KillSignal`,
+      is: 'SIG${SIGNAL}',
+      masked: ['SIGNAL'],
+    },
+    {
+      title: 'has a name where what is around a value is taken apart',
+      scheduler: 'nomad',
+      service: { deploy: { placement: { constraints: ['node.labels.${C}'] } } },
+      env: { C: 'hush == Hush!x' },
+      at: '/Constraints',
+      is: [{ LTarget: '${meta.${C}}', Operand: '=', RTarget: '${C}!${C}' }],
+      masked: ['C'],
+    },
   ]
   for (const { title, scheduler, service, env, input, at, is, masked } of cases) {
     it(title, () => {
@@ -245,7 +308,15 @@ describe('a task type that is rendered with its variables masked', () => {
   })
 
   it('never shows a value, wherever it stands and whatever it is', () => {
-    const places: readonly ((use: string) => JsonObject)[] = [
+    const nomadVolume = (driver: string, name: string) => ({
+      nomad: { driver, volumes: { [name]: { source: 'x' } } },
+    })
+    const places: readonly ((use: string, value: string) => JsonObject)[] = [
+      (use, value) => ({ volumes: [`${use}:/d`], 'x-task': nomadVolume('exec', value) }),
+      (use, value) => ({ volumes: [`v${use}:/d`], 'x-task': nomadVolume('exec', `v${value}`) }),
+      (use, value) => ({ volumes: [`${use}:/d`], 'x-task': nomadVolume('docker', value) }),
+      (use) => ({ labels: { [use]: use } }),
+      (use) => ({ deploy: { placement: { constraints: [`node.labels.${use}`] } } }),
       (use) => ({ environment: { A: use } }),
       (use) => ({ environment: [`A=${use}`, use] }),
       (use) => ({ environment: [use] }),
@@ -288,7 +359,10 @@ describe('a task type that is rendered with its variables masked', () => {
         around,
         (scheduler, chosen, before, after) => {
           const env = { KEY: `${before}h9u8s7h${after}` }
-          const service = Object.assign({}, ...chosen.map((place) => place('${KEY}'))) as JsonObject
+          const service = Object.assign(
+            {},
+            ...chosen.map((place) => place('${KEY}', env.KEY)),
+          ) as JsonObject
           let said: string
           try {
             said = JSON.stringify(shown(scheduler, service, env))
