@@ -4,8 +4,10 @@ import type { Logger } from '../../../src/ports/logger.ts'
 import type { NomadApi } from './client/nomad-api.ts'
 import { hasStarted, tailOf } from './logs.ts'
 import type { SeenUnit } from './sight.ts'
+import { Turns } from './turns.ts'
 import type { AllocationView } from './views.ts'
 
+/** From its turn on: what waited behind others for a node would be lost with them. */
 const LOG_TAIL_MS = 3_000
 /** Of one list: what has no tail by then is told without. */
 const ALL_TOGETHER_MS = 10_000
@@ -19,6 +21,8 @@ const MOST_AT_A_TIME = 3
 export class Endings {
   readonly #api: NomadApi
   readonly #logger: Logger
+  /** Of all calls together: a list and a watch have the same connections. */
+  readonly #turns = new Turns(MOST_AT_A_TIME)
   /** Undefined: the ask was given up before there was an answer. */
   readonly #known = new Map<string, Promise<string | undefined>>()
 
@@ -80,10 +84,12 @@ export class Endings {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { ID } = allocation
-    const asking = this.#askNow(allocation, bytes, signal).then((tail) => {
-      if (tail === undefined && this.#known.get(ID) === asking) this.#known.delete(ID)
-      return tail
-    })
+    const asking = this.#turns
+      .take(() => this.#askNow(allocation, bytes, signal), signal)
+      .then((tail) => {
+        if (tail === undefined && this.#known.get(ID) === asking) this.#known.delete(ID)
+        return tail
+      })
     this.#known.set(ID, asking)
     return asking
   }
@@ -95,7 +101,7 @@ export class Endings {
   ): Promise<string | undefined> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TAIL_MS)])
     try {
-      return await tailOf(this.#api, allocation, bytes, limited)
+      return await tailOf(this.#api, allocation, bytes, 'tails', limited)
     } catch (error) {
       if (signal.aborted) return undefined
       const said = { allocation: allocation.ID, error: errorMessage(error) }

@@ -18,12 +18,13 @@ export async function tailOf(
   api: NomadApi,
   allocation: AllocationView,
   bytes: number,
+  purpose: 'tails' | 'logs',
   signal: AbortSignal,
 ): Promise<string> {
   if (bytes === 0) return ''
   const [out, err] = await Promise.all(
     (['stdout', 'stderr'] as const).map((type) =>
-      gathered(read(api, allocation, type, 'tails', { origin: 'end', offset: bytes }, signal)),
+      gathered(read(api, allocation, type, purpose, { origin: 'end', offset: bytes }, signal)),
     ),
   )
   return tailOfBoth(out ?? Buffer.alloc(0), err ?? Buffer.alloc(0), bytes)

@@ -28,7 +28,7 @@ export async function* unitLogs(
     if (allocation !== undefined && hasStarted(allocation)) {
       if (follow && !over) yield* followOf(api, allocation, tailBytes, signal)
       else if (tailBytes === undefined) yield* outputOf(api, allocation, signal)
-      else yield await tailOf(api, allocation, tailBytes, signal)
+      else yield await tailOf(api, allocation, tailBytes, 'logs', signal)
       return
     }
     if (!follow || over) return

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { nomadApi, type NomadApi } from '../../../../adapters/scheduler/nomad/client/nomad-api.ts'
 import { targetOf } from '../../../../adapters/scheduler/nomad/client/target.ts'
 import { Endings } from '../../../../adapters/scheduler/nomad/endings.ts'
+import { Followers } from '../../../../adapters/scheduler/nomad/followers.ts'
 import type { SeenUnit } from '../../../../adapters/scheduler/nomad/sight.ts'
+import { unitLogs } from '../../../../adapters/scheduler/nomad/unit-logs.ts'
 import { Unavailable } from '../../../../src/core/errors.ts'
 import type { Observation } from '../../../../src/core/unit.ts'
 import { unitNamed } from '../../../contract/scheduler-adapter.ts'
@@ -74,6 +76,47 @@ describe('the ends of logs on Nomad', () => {
     await asked('a1')
     answer('a1', 'of a1\n')
     assert.deepEqual(tails(await told), ['of a2\n', 'of a4\n', 'of a1\n', 'of a3\n'])
+  })
+
+  it('have their time from their turn on, however long others have waited', async () => {
+    const list = endings.complete([1, 2, 3].map(ended), never)
+    const watch = endings.complete([ended(9)], never)
+    // Their node does not answer.
+    assert.deepEqual(tails(await list), [undefined, undefined, undefined])
+    await asked('a9')
+    answer('a9', 'of a9\n')
+    assert.deepEqual(tails(await watch), ['of a9\n'])
+  })
+
+  it('lose nothing where somebody gives up before his turn has come', async () => {
+    const list = endings.complete([1, 2, 3].map(ended), never)
+    await asked('a3', 'a2', 'a1')
+    const given = new AbortController()
+    const watch = endings.complete([ended(9)], given.signal)
+    given.abort()
+    await assert.rejects(watch, { name: 'Unavailable', code: 'aborted' })
+    const again = endings.complete([ended(9)], never)
+    for (const id of ['a3', 'a2', 'a1']) answer(id, `of ${id}\n`)
+    assert.deepEqual(tails(await list), ['of a1\n', 'of a2\n', 'of a3\n'])
+    await asked('a9')
+    answer('a9', 'of a9\n')
+    assert.deepEqual(tails(await again), ['of a9\n'])
+  })
+
+  it('wait for nobody who reads the end of a log', async () => {
+    replay.on('GET /v1/job/lh-5/allocations', { body: [ended(5).allocation] })
+    const given = new AbortController()
+    const parts = { api, followers: new Followers() }
+    const options = { tailBytes: 5, signal: given.signal }
+    const readers = [1, 2, 3].map(() => unitLogs(parts, 'lh-5', options).next())
+    const reads = () => replay.asked.filter((one) => one.includes('/logs/a5')).length
+    await until(() => reads() === 6, 'all of them read')
+    const told = endings.complete([ended(1)], never)
+    await asked('a1')
+    answer('a1', 'one\n')
+    assert.deepEqual(tails(await told), ['one\n'])
+    given.abort()
+    await Promise.allSettled(readers)
   })
 
   it('are not done without because nobody waited for them: no exit is told', async () => {
