@@ -7,12 +7,16 @@ const MOST = 10
 export class Followers {
   #count = 0
 
+  get areMost(): boolean {
+    return this.#count >= MOST
+  }
+
   /**
    * A place, free again when it is disposed of or the signal is aborted: a stream that was left may
    * never be asked again, and does not come to its end then.
    */
   enter(signal: AbortSignal): Disposable {
-    if (this.#count >= MOST) {
+    if (this.areMost) {
       const message = `${MOST} logs are followed already, which is the most: come again when one of them has been left, or read this one without following it`
       throw new Unavailable('too-many-followers', message)
     }

@@ -7,7 +7,7 @@ import { pause } from './pause.ts'
 import { allocationsOf, jobPath } from './remove.ts'
 import type { AllocationView, JobView } from './views.ts'
 
-/** A follower of a unit that does not run yet looks again after so long. */
+/** A follower of a unit that does not run yet, or that there is no room for, looks again after so long. */
 const LOOK_AGAIN_MS = 500
 
 /** What a unit has written, and with `follow` what it writes until it is over. */
@@ -21,19 +21,26 @@ export async function* unitLogs(
   },
 ): AsyncGenerator<string, void, undefined> {
   const { tailBytes, follow = false, signal } = options
-  using _place = follow ? followers.enter(signal) : undefined
-  for (;;) {
+  for (let waited = false; ; waited = true) {
     const allocation = first(await allocationsOf(api, name, signal))
     const over = allocation !== undefined && isOver(allocation)
     if (allocation !== undefined && hasStarted(allocation)) {
-      if (follow && !over) yield* followOf(api, allocation, tailBytes, signal)
-      else if (tailBytes === undefined) yield* outputOf(api, allocation, signal)
-      else yield await tailOf(api, allocation, tailBytes, 'logs', signal)
-      return
+      if (!follow || over) {
+        if (tailBytes === undefined) yield* outputOf(api, allocation, signal)
+        else yield await tailOf(api, allocation, tailBytes, 'logs', signal)
+        return
+      }
+      // Who has waited for the start has been told that there will be something: it waits on.
+      if (!waited || !followers.areMost) {
+        using _place = followers.enter(signal)
+        yield* followOf(api, allocation, tailBytes, signal)
+        return
+      }
+    } else {
+      if (!follow || over) return
+      const job = await api.find<JobView>(jobPath(name), signal)
+      if (job === undefined || job.Status === 'dead') return
     }
-    if (!follow || over) return
-    const job = await api.find<JobView>(jobPath(name), signal)
-    if (job === undefined || job.Status === 'dead') return
     await pause(LOOK_AGAIN_MS, signal)
   }
 }

@@ -323,9 +323,68 @@ describe('the logs of Nomad', () => {
         await refuses()
       })
 
+      describe('of whom some wait for a start', () => {
+        const ELSEWHERE = '/v1/client/fs/logs/a2'
+        let other: AllocationView
+        beforeEach(() => {
+          other = { ...PENDING, ID: 'a2', JobID: 'lh-2' }
+          replay.on('GET /v1/job/lh-2/allocations', () => ({ body: [other] }))
+          replay.on('GET /v1/job/lh-2', () => ({ body: { ...job!, ID: 'lh-2' } }))
+        })
+        const asked = () => replay.asked.filter((one) => one.includes('lh-2/allocations')).length
+        /** Resolves once it has looked, and found it not started. */
+        const wait = async () => {
+          const given = new AbortController()
+          const reader = opened.scheduler.logs('lh-2', { follow: true, signal: given.signal })
+          const before = asked()
+          const first = reader.next()
+          first.catch(() => undefined)
+          followers.push({ reader, given })
+          await until(() => asked() > before, 'it is looked for')
+          return { first }
+        }
+        /** Resolves once what it is now has been seen, and nothing has come of it. */
+        const stillWaits = async ({ first }: Awaited<ReturnType<typeof wait>>) => {
+          const before = asked()
+          await Promise.race([first, until(() => asked() > before + 1, 'it is looked at again')])
+        }
+
+        it('leave the room to those who follow something', async () => {
+          for (let i = 0; i < MOST; i += 1) await wait()
+          const given = followers[0]!.given
+          const first = logs({ follow: true, signal: given.signal }).next()
+          await Promise.race([first, replay.stream(1)])
+          await (await replay.stream(0)).write(frame('x'))
+          assert.equal((await first).value, 'x')
+        })
+
+        it('are not refused in the middle: these wait on for room', async () => {
+          await full()
+          const waiting = await wait()
+          replay.streams(ELSEWHERE, 'chunked')
+          other = { ...RUNNING, ID: 'a2', JobID: 'lh-2' }
+          await stillWaits(waiting)
+          await refuses()
+          await followers[0]!.reader.return()
+          await (await replay.stream(2 * MOST)).write(frame('late'))
+          assert.equal((await waiting.first).value, 'late')
+        })
+
+        it('need no room for what is over when they see it', async () => {
+          await full()
+          const { first } = await wait()
+          replay.on(`GET ${ELSEWHERE}`, ({ query }) => ({
+            body: query.get('type') === 'stdout' ? 'all of it' : '',
+          }))
+          other = { ...OVER, ID: 'a2', JobID: 'lh-2' }
+          assert.equal((await first).value, 'all of it')
+        })
+      })
+
       it('are answered over HTTP with what to do', async () => {
         await full()
         await using http = await startHarness({ scheduler: opened.scheduler })
+        replay.on('GET /v1/job/*/allocations', { body: [RUNNING] })
         await startedTask(http.store, REAL_CLOCK, '1', { state: 'queued' }, { state: 'running' })
         const path = '/v1/tasks/encode/1/attempts/1/logs'
         const { status, headers, body } = await http.call('GET', `${path}?follow=true`)
