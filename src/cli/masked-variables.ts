@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import { compileTaskType } from '../core/compose/compile.ts'
 import { type Environment, interpolate } from '../core/compose/interpolate.ts'
 import { Rejected } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Definition, TaskType } from '../core/task-type.ts'
 import { type FilledIn, hideFilledIn } from './filled-in.ts'
-import { isLike, mapTexts, MASKS, unmasked } from './masks.ts'
+import { filledIn, isLike, mapTexts, MASKS, unmasked } from './masks.ts'
 
 /** A place of the definition where a variable is filled in. */
 interface Use {
@@ -19,6 +20,14 @@ type Masks = ReadonlyMap<string, Environment>
 /** What a scheduler makes of the definition with these masks. */
 type Make = (masks: Masks) => Json | Rejected
 
+export interface Masked {
+  readonly rendered: Json
+  /** The variables whose values are not shown. */
+  readonly masked: readonly string[]
+  /** Those in whose place a word was translated, and their values are translated to something else. */
+  readonly asWords: readonly string[]
+}
+
 /**
  * What a scheduler makes of a definition, with `${NAME}` in the place of every variable's value, as it
  * may be a secret. It is made of words in the values' place (`MASKS`), each use by itself: of those that
@@ -32,7 +41,7 @@ export function renderMasked(
   definition: Definition,
   env: Environment,
   render: (type: TaskType) => Json,
-): { readonly rendered: Json; readonly masked: readonly string[] } {
+): Masked {
   const names = Object.keys(env)
   const wordFor = (name: string) => MASKS.word(names.indexOf(name))
   const pathFor = (name: string) => MASKS.path(names.indexOf(name))
@@ -48,17 +57,23 @@ export function renderMasked(
   }
   let masks: Masks = new Map()
   let made: Json = real
-  const filledIn: Use[] = []
+  const notMasked: Use[] = []
+  const asWords = new Set<string>()
   for (const use of uses) {
     const { name } = use
     const tries = [wordFor(name), pathFor(name)].map((mask) => masking(masks, use, mask))
-    const best = closest(tries, make, made)
-    if (best === undefined) filledIn.push(use)
-    else ({ masks, made } = best)
+    const fill = (json: Json) => filledIn(json, names.indexOf(name), env[name] ?? '')
+    const best = closest(tries, make, made, fill)
+    if (best === undefined) {
+      notMasked.push(use)
+      continue
+    }
+    if (!best.same) asWords.add(name)
+    ;({ masks, made } = best)
   }
-  const hidden = hideFilledIn(made, textsWith(filledIn, masks, env, wordFor))
+  const hidden = hideFilledIn(made, textsWith(notMasked, masks, env, wordFor))
   const { value: rendered, masked } = unmasked(hidden, names)
-  return { rendered, masked }
+  return { rendered, masked, asWords: [...asWords] }
 }
 
 function makerOf(
@@ -84,31 +99,37 @@ function makerOf(
   }
 }
 
-/** Undefined where none of them is taken. */
+/** Of those that are taken, one by which the value is a text and nothing else, where there is one. */
 function closest(
   tries: readonly Masks[],
   make: Make,
   before: Json,
-): { readonly masks: Masks; readonly made: Json } | undefined {
+  fill: (made: Json) => Json,
+): { readonly masks: Masks; readonly made: Json; readonly same: boolean } | undefined {
+  const real = fill(before)
   const taken = tries.flatMap((masks) => {
     const made = make(masks)
-    return made instanceof Rejected ? [] : [{ masks, made }]
+    return made instanceof Rejected
+      ? []
+      : [{ masks, made, same: isDeepStrictEqual(fill(made), real) }]
   })
-  return taken.find(({ made }) => isLike(made, before)) ?? taken[0]
+  return (
+    taken.find(({ same }) => same) ?? taken.find(({ made }) => isLike(made, before)) ?? taken[0]
+  )
 }
 
 function textsWith(
-  filledIn: readonly Use[],
+  uses: readonly Use[],
   masks: Masks,
   env: Environment,
   wordFor: (name: string) => string,
 ): readonly FilledIn[] {
-  return [...Map.groupBy(filledIn, ({ place }) => place)].map(([place, uses]) => {
-    const words = Object.fromEntries(uses.map(({ name }) => [name, wordFor(name)]))
-    const [text = ''] = uses.map((use) => use.text)
+  return [...Map.groupBy(uses, ({ place }) => place)].map(([place, here]) => {
+    const words = Object.fromEntries(here.map(({ name }) => [name, wordFor(name)]))
+    const [text = ''] = here.map((use) => use.text)
     return {
       masked: interpolate(text, { ...env, ...masks.get(place), ...words }),
-      values: new Map(uses.map(({ name }) => [wordFor(name), env[name] ?? ''])),
+      values: new Map(here.map(({ name }) => [wordFor(name), env[name] ?? ''])),
     }
   })
 }

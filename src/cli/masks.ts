@@ -27,6 +27,16 @@ export function unmasked<T extends Json>(
   return { value: JSON.parse(text) as T, masked: [...found] }
 }
 
+/** With the value of this variable in the place of its masks again. */
+export function filledIn(made: Json, variable: number, value: string): Json {
+  const fill = (text: string) =>
+    text.replaceAll(ANY, (mask) => {
+      if (Number(/\d+/.exec(mask)?.[0]) !== variable) return mask
+      return mask === mask.toUpperCase() ? value.toUpperCase() : value
+    })
+  return mapTexts(made, fill, fill)
+}
+
 /** Whether one is the other but for what the words of the first stand for. */
 export function isLike(made: Json, before: Json): boolean {
   if (typeof made === 'string') return typeof before === 'string' && patternOf(made).test(before)

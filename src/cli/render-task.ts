@@ -1,23 +1,23 @@
 import type { Environment } from '../core/compose/interpolate.ts'
 import { Rejected } from '../core/errors.ts'
-import { atPointer, type Json, type JsonObject } from '../core/json.ts'
+import { atPointer, type JsonObject } from '../core/json.ts'
 import { asText, type TaskType } from '../core/task-type.ts'
 import { unitName, unitSpecFor } from '../engine/unit-spec.ts'
 import type { Definitions } from './definitions.ts'
 import { mistakeLine } from './http/refused.ts'
-import { renderMasked } from './masked-variables.ts'
+import { type Masked, renderMasked } from './masked-variables.ts'
 
 /**
  * What the scheduler would be given for the first attempt of a task with this input; without one,
- * nothing comes from it. `masked` names the variables whose values are not in it. Throws `Rejected`
- * for an unknown type, and (`invalid-input`) for an input that does not fit.
+ * nothing comes from it. Throws `Rejected` for an unknown type, and (`invalid-input`) for an input that
+ * does not fit.
  */
 export function renderTask(
   { folder, scheduler, types }: Definitions,
   name: string,
   input: JsonObject | undefined,
   env: Environment,
-): { readonly rendered: Json; readonly masked: readonly string[] } {
+): Masked {
   const loaded = types.get(name)
   if (loaded === undefined) {
     const known = [...types.keys()].join(', ') || 'none'

@@ -161,6 +161,17 @@ describe('the commands on files', () => {
       assert.equal('WHO' in (parse(stdout) as { environment: object }).environment, false)
     })
 
+    it('says of which variables the real job may be another', async () => {
+      await write('greet.yml', GREET.replace('[sh, -c, \'echo "$$WHO"\']', '${GREET_PASSWORD}'))
+      const args = ['task', 'render', 'greet', '--input', '{"greetId":"7","who":"x"}']
+      const several = { ...env, GREET_PASSWORD: 'sh hush' }
+      const { stdout, stderr } = await runCli([...args, '--config', config], { env: several })
+      assert.doesNotMatch(stdout + stderr, /hush/)
+      const [, doubt] = stderr.split('\n')
+      const what = 'what it names may be translated otherwise'
+      assert.equal(doubt, `Rendered as if GREET_PASSWORD were a plain word: ${what}.`)
+    })
+
     it('answers an input that does not fit with 65 and every mistake', async () => {
       await write('greet.yml', GREET)
       const { code, stderr } = await cli('task', 'render', 'greet', '--input', '{"who":1}')

@@ -10,10 +10,19 @@ import { unitNamed } from '../contract/scheduler-adapter.ts'
 type Env = Readonly<Record<string, string>>
 
 /** What a scheduler would be given for this service, under this environment, as `task render` shows it. */
-function shown(scheduler: string, service: JsonObject, env: Env, input: JsonObject = {}) {
+function shown(
+  scheduler: string,
+  service: JsonObject,
+  env: Env,
+  input: JsonObject = {},
+  top: JsonObject = {},
+) {
   const kind = schedulerKinds.get(scheduler)
   assert.ok(kind)
-  const compose = { services: { t: { image: 'i', command: ['run'], 'x-task': {}, ...service } } }
+  const compose = {
+    services: { t: { image: 'i', command: ['run'], 'x-task': {}, ...service } },
+    ...top,
+  }
   const definition = { name: 't', hash: 'h', directory: '/d', compose }
   return renderMasked(definition, env, (type) =>
     kind.render(unitNamed('lh-t-1', serviceFor(type, input))),
@@ -284,6 +293,78 @@ describe('a task type that is rendered with its variables masked', () => {
     const { rendered } = shown('process', { command: '${COMMAND}' }, { COMMAND: 'run --key hush' })
     assert.deepEqual(atPointer(rendered, '/argv'), ['${COMMAND}'])
   })
+
+  const doubts: readonly {
+    readonly title: string
+    readonly scheduler?: string
+    readonly service: JsonObject
+    readonly env: Env
+    readonly top?: JsonObject
+    readonly asWords: readonly string[]
+  }[] = [
+    {
+      title: 'a volume that Nomad itself knows',
+      service: { volumes: ['${VOL}:/data'], 'x-task': { nomad: { volumes: { hush: {} } } } },
+      env: { VOL: 'hush' },
+      asWords: ['VOL'],
+    },
+    {
+      title: 'a secret that is another variable of Nomad’s',
+      service: {
+        secrets: ['${SECRET}'],
+        'x-task': { nomad: { variables: { hush: { path: 'a/b', key: 'c' } } } },
+      },
+      env: { SECRET: 'hush' },
+      asWords: ['SECRET'],
+    },
+    {
+      title: 'a network that has another name',
+      service: { networks: ['${NETWORK}'] },
+      env: { NETWORK: 'hush' },
+      top: { networks: { hush: { external: true, name: 'other' } } },
+      asWords: ['NETWORK'],
+    },
+    {
+      title: 'a command of several words, and not a word beside it',
+      service: { command: '${COMMAND}', environment: { TOKEN: '${TOKEN}' } },
+      env: { COMMAND: 'run hush', TOKEN: 'hush' },
+      asWords: ['COMMAND'],
+    },
+    {
+      title: 'no text, key, path or name that is written in capitals',
+      service: {
+        environment: ['${KEY}=${TEXT}'],
+        labels: ['${KEY}=${TEXT}'],
+        working_dir: '${PATH}',
+        stop_signal: '${SIGNAL}',
+      },
+      env: { KEY: 'hush', TEXT: 'hu sh', PATH: '/hush', SIGNAL: 'sigusr1' },
+      asWords: [],
+    },
+    {
+      title: 'no value that is filled in',
+      service: {
+        dns: '${DNS}',
+        volumes: ['${VOL}:/data'],
+        'x-task': { nomad: { driver: 'docker' } },
+        deploy: { resources: { limits: { memory: '${MEM}' } } },
+      },
+      env: { DNS: '10.9.8.7', VOL: 'hush', MEM: '512m' },
+      asWords: [],
+    },
+    {
+      title: 'no path of a process',
+      scheduler: 'process',
+      service: { working_dir: '${W}/x', command: ['${W}/run'] },
+      env: { W: '/hush' },
+      asWords: [],
+    },
+  ]
+  for (const { title, scheduler = 'nomad', service, env, top, asWords } of doubts) {
+    it(`names as a plain word that may be more: ${title}`, () => {
+      assert.deepEqual(shown(scheduler, service, env, {}, top).asWords, asWords)
+    })
+  }
 
   const refusal = (service: JsonObject, env: Env): string => {
     try {

@@ -28,10 +28,14 @@ export const taskRenderCommand: CommandModule<object, Args> = {
     const { renderTask } = await import('../render-task.ts')
     const definitions = await loadDefinitions(args, process.env, process.cwd())
     const input = args.input === undefined ? undefined : await readInput(args.input, process.stdin)
-    const { rendered, masked } = renderTask(definitions, args.type, input, process.env)
+    const { rendered, masked, asWords } = renderTask(definitions, args.type, input, process.env)
     if (input === undefined) screen.note('Without --input: what comes from the input is left out.')
     if (masked.length > 0) {
       screen.note(`Filled in at the start and not shown: ${masked.join(', ')}.`)
+    }
+    for (const name of asWords) {
+      const doubt = 'what it names may be translated otherwise'
+      screen.note(`Rendered as if ${name} were a plain word: ${doubt}.`)
     }
     if (args.json) printJson(screen, rendered)
     else {
