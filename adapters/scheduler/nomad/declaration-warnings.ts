@@ -1,3 +1,4 @@
+import { unread } from '../../../src/core/compose/unread.ts'
 import { isExternal, realName } from '../../../src/core/compose/declared.ts'
 import { list } from '../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, member } from '../../../src/core/json.ts'
@@ -5,7 +6,6 @@ import type { Service } from '../../../src/core/task-type.ts'
 import { grantsOf } from './job/grants.ts'
 import { isComposeDefault } from './job/networks.ts'
 import type { Subject } from './job/placed.ts'
-import { unread } from './job/values.ts'
 
 type Kind = 'secrets' | 'configs' | 'networks'
 

@@ -14,6 +14,7 @@ import { NEWEST_API } from './spec/draft.ts'
 import { grantsOf, type GrantKind } from './spec/grants.ts'
 import { newerKeys, newerKeyWarning } from './spec/newer-keys.ts'
 import { serviceSpecOf } from './spec/service-spec.ts'
+import { unreadKeys } from './unread-keys.ts'
 
 /** Keys of which a service of a swarm has none, and why where the key alone does not say it. */
 export const NOT_HONOURED: Readonly<Record<string, string>> = {
@@ -54,6 +55,7 @@ export function warningsOf(type: TaskType): readonly string[] {
     ...Object.entries(DEEPER).flatMap(([pointer, why]) =>
       atPointer(compose, pointer) === undefined ? [] : [notHonoured(dotted(pointer), why)],
     ),
+    ...unreadKeys(compose).map(({ key, why }) => notHonoured(key, why)),
     ...newerKeys(service).map(newerKeyWarning),
     ...networkWarnings(service),
     ...modeWarnings(compose),

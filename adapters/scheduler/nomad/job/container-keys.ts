@@ -1,9 +1,10 @@
+import { asksNothing } from '../../../../src/core/compose/unread.ts'
 import { isIP } from 'node:net'
 import { number, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type JsonObject } from '../../../../src/core/json.ts'
 import type { Translate } from './placed.ts'
 import { Unhonoured } from './unhonoured.ts'
-import { asksNothing, flag, pairs, texts } from './values.ts'
+import { flag, pairs, texts } from './values.ts'
 
 /** Keys that mean the same to docker and to podman, under a name of the driver's. */
 

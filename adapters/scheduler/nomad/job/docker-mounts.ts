@@ -1,3 +1,4 @@
+import { asksNothing, unread } from '../../../../src/core/compose/unread.ts'
 import { isExternal, realName } from '../../../../src/core/compose/declared.ts'
 import { object, text } from '../../../../src/core/compose/reader.ts'
 import { type JsonObject, member } from '../../../../src/core/json.ts'
@@ -7,7 +8,7 @@ import { nomadVolume } from './nomad-volumes.ts'
 import { type Placed, together, type Translate } from './placed.ts'
 import { dockerTmpfs, tmpfsOfMount } from './tmpfs.ts'
 import { dotted, type Path, Unhonoured } from './unhonoured.ts'
-import { asksNothing, flag, onlyKnows, pairs, present, unread } from './values.ts'
+import { flag, onlyKnows, pairs, present } from './values.ts'
 
 export const inMounts = (...mounts: readonly JsonObject[]): Placed =>
   mounts.length === 0 ? {} : { config: { mount: mounts } }

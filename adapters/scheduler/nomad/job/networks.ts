@@ -1,10 +1,11 @@
+import { asksNothing } from '../../../../src/core/compose/unread.ts'
 import { realName } from '../../../../src/core/compose/declared.ts'
 import { number, object, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject, member } from '../../../../src/core/json.ts'
 import type { Service } from '../../../../src/core/task-type.ts'
 import type { Subject, Translate } from './placed.ts'
 import { dotted, type Path, Unhonoured } from './unhonoured.ts'
-import { asksNothing, onlyKnows, texts } from './values.ts'
+import { onlyKnows, texts } from './values.ts'
 
 const MODES = ['host', 'none', 'bridge']
 

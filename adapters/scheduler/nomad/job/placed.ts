@@ -1,8 +1,8 @@
+import { asksNothing } from '../../../../src/core/compose/unread.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { UnitSpec } from '../../../../src/core/unit.ts'
 import type { NomadSettings } from './settings.ts'
 import { type NomadFacts, type Path, Unhonoured } from './unhonoured.ts'
-import { asksNothing } from './values.ts'
 
 /** What a key of a service becomes, by the part of the job that it goes into. */
 export interface Placed {

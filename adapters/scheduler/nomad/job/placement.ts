@@ -1,9 +1,9 @@
+import { asksNothing } from '../../../../src/core/compose/unread.ts'
 import { list, object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
 import type { Placed, Translate } from './placed.ts'
 import { architectureOf, systemOf } from './platforms.ts'
 import { type Path, Unhonoured } from './unhonoured.ts'
-import { asksNothing } from './values.ts'
 
 /** `deploy.placement`: what Swarm calls a node's, by Nomad's names. */
 export const placement: Translate = (value, { path }) => {

@@ -1,8 +1,9 @@
+import { asksNothing } from '../../../../src/core/compose/unread.ts'
 import { bytes, list, number, object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
 import type { Placed, Subject, Translate } from './placed.ts'
 import { dotted, needs, type Path, Unhonoured } from './unhonoured.ts'
-import { asksNothing, onlyKnows, present, texts } from './values.ts'
+import { onlyKnows, present, texts } from './values.ts'
 
 const MIB = 1024 * 1024
 /** Less is refused when it is registered (nomad/structs, MinResources). */

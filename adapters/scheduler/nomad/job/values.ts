@@ -1,3 +1,4 @@
+import { asksNothing, unread } from '../../../../src/core/compose/unread.ts'
 import { list, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import { dotted, type Path, Unhonoured } from './unhonoured.ts'
@@ -57,19 +58,6 @@ export function onlyKnows(
       (known ? why[key] : undefined) ?? 'Nomad has nothing of the kind',
     )
   }
-}
-
-/** The keys beside these that say something: neither null nor `x-…`. */
-export function unread(options: JsonObject, keys: readonly string[]): readonly string[] {
-  return Object.keys(options).filter(
-    (key) => options[key] !== null && !keys.includes(key) && !key.startsWith('x-'),
-  )
-}
-
-/** False, empty: it asks for nothing. */
-export function asksNothing(value: Json): boolean {
-  if (value === null || value === false || value === 'false' || value === '') return true
-  return typeof value === 'object' && Object.keys(value).length === 0
 }
 
 export function nanoseconds(ms: number): number {

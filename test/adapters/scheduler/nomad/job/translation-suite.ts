@@ -5,7 +5,7 @@ import { Unhonoured } from '../../../../../adapters/scheduler/nomad/job/unhonour
 import { atPointer, type Json, type JsonObject } from '../../../../../src/core/json.ts'
 import { unitNamed } from '../../../../contract/scheduler-adapter.ts'
 import { Rejected } from '../../../../../src/core/errors.ts'
-import { freeMappingsIn, freePlaces } from './free-mappings.ts'
+import { freeMappingsIn, freePlaces } from '../../../../support/free-mappings.ts'
 import { serviceSchemaKeys } from '../../swarm/schema-keys.ts'
 import { jobFor, LEAST, typeOf } from './units.ts'
 

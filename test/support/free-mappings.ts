@@ -1,10 +1,5 @@
-import {
-  atPointer,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-} from '../../../../../src/core/json.ts'
-import schema from '../../../../../schema/task-type.schema.json' with { type: 'json' }
+import { atPointer, isJsonObject, type Json, type JsonObject } from '../../src/core/json.ts'
+import schema from '../../schema/task-type.schema.json' with { type: 'json' }
 
 /** A mapping of a service whose keys no schema checks: what is not read of it must be refused. */
 interface FreeMapping {
