@@ -1,5 +1,5 @@
 import { CONSISTENCIES, longMount } from '../../../src/core/compose/mount.ts'
-import { list, text } from '../../../src/core/compose/reader.ts'
+import { list } from '../../../src/core/compose/reader.ts'
 import { asksNothing, unread } from '../../../src/core/compose/unread.ts'
 import { atPointer, isJsonObject, type Json, type JsonObject } from '../../../src/core/json.ts'
 
@@ -69,10 +69,11 @@ export function unreadKeys(compose: JsonObject): readonly UnreadKey[] {
 function ofMount(item: Json, key: string): readonly UnreadKey[] {
   const mount = longForm(item)
   if (mount === undefined) return []
-  const known = MOUNT.get(text(mount['type'], `${key}.type`) ?? 'volume')
+  const { type = 'volume', consistency = null } = mount
+  // What is no word is refused with one of its own.
+  const known = typeof type === 'string' ? MOUNT.get(type) : undefined
   if (known === undefined) return []
-  const consistency = text(mount['consistency'], `${key}.consistency`)
-  const odd = consistency !== undefined && !CONSISTENCIES.includes(consistency)
+  const odd = typeof consistency === 'string' && !CONSISTENCIES.includes(consistency)
   return [
     ...of(mount, known, key),
     ...(odd ? [{ key: `${key}.consistency`, why: NOTHING_OF_THE_KIND }] : []),

@@ -110,6 +110,7 @@ describe('what Swarm cannot honour of a task type', () => {
       { volumes: [{ type: 'bind', source: '/x', target: '/x', bind: { recursive: 'readonly' } }] },
       /^volumes\[0\]\.bind\.recursive is not honoured/,
     ],
+    [{ volumes: [{ target: '/x', type: {} }] }, /type.*no start will be taken$/],
     [{ volumes: [{ target: '/x', consistency: 'odd' }] }, /^volumes\[0\]\.consistency is not/],
     [{ networks: { n: { mac_address: '02:42:ac:11:65:43' } } }, /^networks\.n\.mac_address is not/],
     [{ extra_hosts: ['a:host-gateway'] }, /no start will be taken$/],
