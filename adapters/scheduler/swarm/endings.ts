@@ -1,4 +1,4 @@
-import { errorMessage } from '../../../src/core/errors.ts'
+import { errorMessage, Unavailable } from '../../../src/core/errors.ts'
 import type { ObservedExit } from '../../../src/core/exit.ts'
 import type { Observation } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
@@ -34,7 +34,10 @@ export class Endings {
     this.#logger = parts.logger
   }
 
-  /** The observations, those of exits with all that can be had in time. */
+  /**
+   * The observations, those of exits with all that can be had in time. `Unavailable` where the signal is
+   * aborted: an exit that is told is recorded, with what it has.
+   */
   async complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(ALL_TOGETHER_MS)])
     const found: Observation[] = []
@@ -46,6 +49,7 @@ export class Endings {
       }
     }
     await Promise.all(Array.from({ length: MOST_AT_A_TIME }, work))
+    if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
     return found
   }
 
@@ -61,7 +65,10 @@ export class Endings {
     if (known === undefined && signal.aborted) return observation
     const asked = known ?? this.#ask(unit, task, observation.exit, signal)
     this.#known.set(task.ID, asked)
-    return { ...observation, exit: { ...observation.exit, ...(await asked) } }
+    const ending = await asked
+    // What was given up is no answer, and is asked for again by whoever comes next.
+    if (signal.aborted && this.#known.get(task.ID) === asked) this.#known.delete(task.ID)
+    return { ...observation, exit: { ...observation.exit, ...ending } }
   }
 
   async #ask(

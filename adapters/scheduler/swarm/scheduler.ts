@@ -182,15 +182,18 @@ export class SwarmScheduler implements SchedulerAdapter {
     changes: AsyncIterable<TaskChange>,
     signal: AbortSignal,
   ): AsyncGenerator<Observation, void, undefined> {
-    for await (const { tasks, nodesMoved } of changes) {
-      const stale = nodesMoved || tasks.some((task) => this.#isStrayed(task))
-      if (stale) await this.#nodes.read(signal)
-      const units = [...byUnit(tasks).values()].flatMap((ofUnit) => {
-        const unit = unitOfTasks(ofUnit, this.#nodes.known, new Date())
-        return unit === undefined ? [] : [unit]
-      })
-      for (const observation of await this.#endings.complete(units, signal)) yield observation
-      if (signal.aborted) return
+    try {
+      for await (const { tasks, nodesMoved } of changes) {
+        const stale = nodesMoved || tasks.some((task) => this.#isStrayed(task))
+        if (stale) await this.#nodes.read(signal)
+        const units = [...byUnit(tasks).values()].flatMap((ofUnit) => {
+          const unit = unitOfTasks(ofUnit, this.#nodes.known, new Date())
+          return unit === undefined ? [] : [unit]
+        })
+        for (const observation of await this.#endings.complete(units, signal)) yield observation
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
     }
   }
 
