@@ -1,4 +1,4 @@
-import { examineNomad } from '../../adapters/scheduler/nomad/check-open.ts'
+import { examineNomad } from '../../adapters/scheduler/nomad/check/open.ts'
 import { examineProcesses } from '../../adapters/scheduler/process/check-open.ts'
 import { examineSwarm } from '../../adapters/scheduler/swarm/check-open.ts'
 import type { DaemonConfig } from '../config/daemon-config.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkPermissions } from '../../adapters/scheduler/nomad/check-permissions.ts'
+import { checkPermissions } from '../../adapters/scheduler/nomad/check/permissions.ts'
 import { nomadApi } from '../../adapters/scheduler/nomad/client/nomad-api.ts'
 import { targetOf } from '../../adapters/scheduler/nomad/client/target.ts'
 import { nomadScheduler } from '../../adapters/scheduler/nomad/kind.ts'

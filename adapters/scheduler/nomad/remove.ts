@@ -1,5 +1,5 @@
 import { refusal, type NomadApi } from './client/nomad-api.ts'
-import { isOver } from './exit.ts'
+import { isOver } from './sight/exit.ts'
 import type { Nodes } from './nodes.ts'
 import { pause } from './pause.ts'
 import type { AllocationView, EvaluationView, JobView } from './views.ts'

@@ -1,4 +1,4 @@
-import { taskStateOf } from '../task-end.ts'
+import { taskStateOf } from '../sight/task-end.ts'
 import type { AllocationView } from '../views.ts'
 
 /** When the task of each allocation was first known to have started, and whether it has since once more. */

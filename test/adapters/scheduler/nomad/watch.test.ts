@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { metaOf } from '../../../../adapters/scheduler/nomad/identity.ts'
-import { unitOfJob } from '../../../../adapters/scheduler/nomad/sight.ts'
+import { unitOfJob } from '../../../../adapters/scheduler/nomad/sight/sight.ts'
 import type { FrameView, JobState } from '../../../../adapters/scheduler/nomad/views.ts'
 import { Unavailable } from '../../../../src/core/errors.ts'
 import type { Observation } from '../../../../src/core/unit.ts'

@@ -1,4 +1,4 @@
-import { isAtLeast, type NomadVersion } from './version.ts'
+import { isAtLeast, type NomadVersion } from '../version.ts'
 
 /** What is to be known of a release, and whether it can be used at all. */
 export interface ReleaseNote {

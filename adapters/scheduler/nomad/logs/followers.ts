@@ -1,4 +1,4 @@
-import { Unavailable } from '../../../src/core/errors.ts'
+import { Unavailable } from '../../../../src/core/errors.ts'
 
 /** Each holds two connections for as long as it likes; there are 24 for logs. */
 const MOST = 10

@@ -1,11 +1,11 @@
-import type { NomadApi } from './client/nomad-api.ts'
-import { isOver } from './exit.ts'
+import type { NomadApi } from '../client/nomad-api.ts'
+import { isOver } from '../sight/exit.ts'
 import { followOf } from './follow.ts'
 import type { Followers } from './followers.ts'
 import { hasStarted, outputOf, tailOf } from './logs.ts'
-import { pause } from './pause.ts'
-import { allocationsOf, jobPath } from './remove.ts'
-import type { AllocationView, JobView } from './views.ts'
+import { pause } from '../pause.ts'
+import { allocationsOf, jobPath } from '../remove.ts'
+import type { AllocationView, JobView } from '../views.ts'
 
 /** A follower of a unit that does not run yet, or that there is no room for, looks again after so long. */
 const LOOK_AGAIN_MS = 500

@@ -1,7 +1,7 @@
-import { errorMessage } from '../../../src/core/errors.ts'
-import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
-import { readAgent } from './agent.ts'
-import { messageIn, type NomadApi } from './client/nomad-api.ts'
+import { errorMessage } from '../../../../src/core/errors.ts'
+import type { CheckResult } from '../../../../src/ports/scheduler-adapter.ts'
+import { readAgent } from '../agent.ts'
+import { messageIn, type NomadApi } from '../client/nomad-api.ts'
 import { releaseNotes } from './releases.ts'
 
 /** Whether this Nomad can be used, one line for each thing that it takes. */

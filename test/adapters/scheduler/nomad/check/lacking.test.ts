@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { lackingOf } from '../../../../adapters/scheduler/nomad/check-lacking.ts'
-import { nomadApi } from '../../../../adapters/scheduler/nomad/client/nomad-api.ts'
-import { targetOf } from '../../../../adapters/scheduler/nomad/client/target.ts'
-import { Unavailable } from '../../../../src/core/errors.ts'
-import type { TaskType } from '../../../../src/core/task-type.ts'
-import { type NomadReplay, nomadReplay } from '../../../support/nomad-replay.ts'
-import { typeOf } from './job/units.ts'
+import { lackingOf } from '../../../../../adapters/scheduler/nomad/check/lacking.ts'
+import { nomadApi } from '../../../../../adapters/scheduler/nomad/client/nomad-api.ts'
+import { targetOf } from '../../../../../adapters/scheduler/nomad/client/target.ts'
+import { Unavailable } from '../../../../../src/core/errors.ts'
+import type { TaskType } from '../../../../../src/core/task-type.ts'
+import { type NomadReplay, nomadReplay } from '../../../../support/nomad-replay.ts'
+import { typeOf } from '../job/units.ts'
 
 const never = new AbortController().signal
 

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../../../src/core/json.ts'
-import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
-import { type Answer, messageIn, type NomadApi, type Query } from './client/nomad-api.ts'
-import type { AllocationView } from './views.ts'
+import type { JsonObject } from '../../../../src/core/json.ts'
+import type { CheckResult } from '../../../../src/ports/scheduler-adapter.ts'
+import { type Answer, messageIn, type NomadApi, type Query } from '../client/nomad-api.ts'
+import type { AllocationView } from '../views.ts'
 
 /** No unit's name. */
 export const NOBODY = 'longhaul-doctor'

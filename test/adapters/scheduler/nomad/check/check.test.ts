@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
-import { examineNomad } from '../../../../adapters/scheduler/nomad/check-open.ts'
-import { Rejected } from '../../../../src/core/errors.ts'
-import type { CheckResult } from '../../../../src/ports/scheduler-adapter.ts'
-import type { SchedulerExamination } from '../../../../src/ports/scheduler-examination.ts'
-import { type NomadReplay, nomadReplay, type ReplayAnswer } from '../../../support/nomad-replay.ts'
-import { openedOn } from './opened.ts'
+import { examineNomad } from '../../../../../adapters/scheduler/nomad/check/open.ts'
+import { Rejected } from '../../../../../src/core/errors.ts'
+import type { CheckResult } from '../../../../../src/ports/scheduler-adapter.ts'
+import type { SchedulerExamination } from '../../../../../src/ports/scheduler-examination.ts'
+import {
+  type NomadReplay,
+  nomadReplay,
+  type ReplayAnswer,
+} from '../../../../support/nomad-replay.ts'
+import { openedOn } from '../opened.ts'
 
 const never = new AbortController().signal
 const DENIED: ReplayAnswer = { status: 403, body: 'Permission denied' }

@@ -1,10 +1,10 @@
-import type { Observation, Sight } from '../../../src/core/unit.ts'
+import type { Observation, Sight } from '../../../../src/core/unit.ts'
 import { exitOf, isDeregistered, isOver } from './exit.ts'
 import { because } from './failed-start.ts'
-import { unitOf } from './identity.ts'
+import { unitOf } from '../identity.ts'
 import { placementWord } from './placement.ts'
 import { eventsOf, taskStateOf } from './task-end.ts'
-import type { AllocationView, JobState, NodeView } from './views.ts'
+import type { AllocationView, JobState, NodeView } from '../views.ts'
 
 /** A unit as it stands in Nomad. */
 export interface SeenUnit {

@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
-import type { Purpose } from './client/connections.ts'
-import type { NomadApi, Query } from './client/nomad-api.ts'
+import type { Purpose } from '../client/connections.ts'
+import type { NomadApi, Query } from '../client/nomad-api.ts'
 import { tailOfBoth } from './log-tail.ts'
-import { taskStateOf } from './task-end.ts'
-import type { AllocationView } from './views.ts'
+import { taskStateOf } from '../sight/task-end.ts'
+import type { AllocationView } from '../views.ts'
 
 /** The servers ask the node by themselves, and wait for it. */
 const SILENCE_MS = 10_000

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
-import { metaOf } from '../../../../adapters/scheduler/nomad/identity.ts'
-import { unitOfJob } from '../../../../adapters/scheduler/nomad/sight.ts'
+import { metaOf } from '../../../../../adapters/scheduler/nomad/identity.ts'
+import { unitOfJob } from '../../../../../adapters/scheduler/nomad/sight/sight.ts'
 import type {
   AllocationView,
   EvaluationView,
   JobState,
   JobView,
   NodeView,
-} from '../../../../adapters/scheduler/nomad/views.ts'
-import type { Observation } from '../../../../src/core/unit.ts'
-import { unitNamed } from '../../../contract/scheduler-adapter.ts'
-import { listedState, recording, streamedStates } from './recordings.ts'
+} from '../../../../../adapters/scheduler/nomad/views.ts'
+import type { Observation } from '../../../../../src/core/unit.ts'
+import { unitNamed } from '../../../../contract/scheduler-adapter.ts'
+import { listedState, recording, streamedStates } from '../recordings.ts'
 
 const now = new Date('2026-01-01T00:10:00Z')
 const unit = unitNamed('lh-t-1')

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import type { AllocationView, JobView } from '../../../../adapters/scheduler/nomad/views.ts'
-import { Unavailable } from '../../../../src/core/errors.ts'
+import type { AllocationView, JobView } from '../../../../../adapters/scheduler/nomad/views.ts'
+import { Unavailable } from '../../../../../src/core/errors.ts'
 import {
   type NomadReplay,
   nomadReplay,
   type ReplayAnswer,
   type ReplayStream,
-} from '../../../support/nomad-replay.ts'
-import { startedTask, until } from '../../../support/store.ts'
-import { REAL_CLOCK, startHarness } from '../../../http/harness.ts'
-import { openedOn, type OpenedScheduler } from './opened.ts'
+} from '../../../../support/nomad-replay.ts'
+import { startedTask, until } from '../../../../support/store.ts'
+import { REAL_CLOCK, startHarness } from '../../../../http/harness.ts'
+import { openedOn, type OpenedScheduler } from '../opened.ts'
 
 const never = new AbortController().signal
 const STARTED = '2026-01-01T00:00:00Z'

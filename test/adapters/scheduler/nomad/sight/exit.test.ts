@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { exitOf, isOver } from '../../../../adapters/scheduler/nomad/exit.ts'
+import { exitOf, isOver } from '../../../../../adapters/scheduler/nomad/sight/exit.ts'
 import type {
   AllocationView,
   EvaluationView,
   JobView,
   TaskEventView,
-} from '../../../../adapters/scheduler/nomad/views.ts'
+} from '../../../../../adapters/scheduler/nomad/views.ts'
 
 const at = '2026-01-01T00:00:50.000Z'
 const atNs = Date.parse(at) * 1_000_000

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { LogFrames } from '../../../../adapters/scheduler/nomad/log-frames.ts'
-import { tailOfBoth } from '../../../../adapters/scheduler/nomad/log-tail.ts'
-import { Unavailable } from '../../../../src/core/errors.ts'
-import { recording } from './recordings.ts'
+import { LogFrames } from '../../../../../adapters/scheduler/nomad/logs/log-frames.ts'
+import { tailOfBoth } from '../../../../../adapters/scheduler/nomad/logs/log-tail.ts'
+import { Unavailable } from '../../../../../src/core/errors.ts'
+import { recording } from '../recordings.ts'
 
 const RECORDED = recording('logs-follow').calls.find(({ path }) => path.includes('follow=true'))
 const BYTES = Buffer.from(RECORDED?.body as string)

@@ -1,8 +1,8 @@
-import { Unavailable } from '../../../src/core/errors.ts'
-import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
-import { NOBODY } from './check-permissions.ts'
-import type { NomadApi } from './client/nomad-api.ts'
-import { subscribe } from './watch/event-stream.ts'
+import { Unavailable } from '../../../../src/core/errors.ts'
+import type { CheckResult } from '../../../../src/ports/scheduler-adapter.ts'
+import { NOBODY } from './permissions.ts'
+import type { NomadApi } from '../client/nomad-api.ts'
+import { subscribe } from '../watch/event-stream.ts'
 
 const EVENTS_MS = 5_000
 

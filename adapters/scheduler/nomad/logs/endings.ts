@@ -1,11 +1,11 @@
-import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
-import type { Observation } from '../../../src/core/unit.ts'
-import type { Logger } from '../../../src/ports/logger.ts'
-import type { NomadApi } from './client/nomad-api.ts'
+import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
+import type { Observation } from '../../../../src/core/unit.ts'
+import type { Logger } from '../../../../src/ports/logger.ts'
+import type { NomadApi } from '../client/nomad-api.ts'
 import { hasStarted, tailOf } from './logs.ts'
-import type { SeenUnit } from './sight.ts'
+import type { SeenUnit } from '../sight/sight.ts'
 import { Turns } from './turns.ts'
-import type { AllocationView } from './views.ts'
+import type { AllocationView } from '../views.ts'
 
 /** From its turn on: what waited behind others for a node would be lost with them. */
 const LOG_TAIL_MS = 3_000

@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict'
-import { nomadApi, type NomadApi } from '../../../../adapters/scheduler/nomad/client/nomad-api.ts'
-import { targetOf } from '../../../../adapters/scheduler/nomad/client/target.ts'
-import { Endings } from '../../../../adapters/scheduler/nomad/endings.ts'
-import { Followers } from '../../../../adapters/scheduler/nomad/followers.ts'
-import type { SeenUnit } from '../../../../adapters/scheduler/nomad/sight.ts'
-import { unitLogs } from '../../../../adapters/scheduler/nomad/unit-logs.ts'
-import { Unavailable } from '../../../../src/core/errors.ts'
-import type { Observation } from '../../../../src/core/unit.ts'
-import { unitNamed } from '../../../contract/scheduler-adapter.ts'
-import { type NomadReplay, nomadReplay, type ReplayAnswer } from '../../../support/nomad-replay.ts'
-import { QuietLogger, until } from '../../../support/store.ts'
+import {
+  nomadApi,
+  type NomadApi,
+} from '../../../../../adapters/scheduler/nomad/client/nomad-api.ts'
+import { targetOf } from '../../../../../adapters/scheduler/nomad/client/target.ts'
+import { Endings } from '../../../../../adapters/scheduler/nomad/logs/endings.ts'
+import { Followers } from '../../../../../adapters/scheduler/nomad/logs/followers.ts'
+import type { SeenUnit } from '../../../../../adapters/scheduler/nomad/sight/sight.ts'
+import { unitLogs } from '../../../../../adapters/scheduler/nomad/logs/unit-logs.ts'
+import { Unavailable } from '../../../../../src/core/errors.ts'
+import type { Observation } from '../../../../../src/core/unit.ts'
+import { unitNamed } from '../../../../contract/scheduler-adapter.ts'
+import {
+  type NomadReplay,
+  nomadReplay,
+  type ReplayAnswer,
+} from '../../../../support/nomad-replay.ts'
+import { QuietLogger, until } from '../../../../support/store.ts'
 
 const never = new AbortController().signal
 

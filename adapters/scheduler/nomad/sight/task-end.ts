@@ -1,4 +1,4 @@
-import type { AllocationView, TaskEventView, TaskStateView } from './views.ts'
+import type { AllocationView, TaskEventView, TaskStateView } from '../views.ts'
 
 /** What the last `Terminated` event of a task says. */
 export interface TaskEnd {

@@ -1,10 +1,10 @@
-import { Unavailable } from '../../../src/core/errors.ts'
-import type { TaskType } from '../../../src/core/task-type.ts'
-import type { Lack, Lacking, Unseen } from '../../../src/ports/scheduler-examination.ts'
-import { type Need, needsOf } from './check-needs.ts'
-import { driversOf, readyNodes } from './check-nodes.ts'
-import { DENIED, type NomadApi } from './client/nomad-api.ts'
-import type { NodeView } from './views.ts'
+import { Unavailable } from '../../../../src/core/errors.ts'
+import type { TaskType } from '../../../../src/core/task-type.ts'
+import type { Lack, Lacking, Unseen } from '../../../../src/ports/scheduler-examination.ts'
+import { type Need, needsOf } from './needs.ts'
+import { driversOf, readyNodes } from './nodes.ts'
+import { DENIED, type NomadApi } from '../client/nomad-api.ts'
+import type { NodeView } from '../views.ts'
 
 /** What a look has found out, and where the token may not look. */
 interface Found {

@@ -1,8 +1,8 @@
-import { Rejected } from '../../../src/core/errors.ts'
-import type { TaskType } from '../../../src/core/task-type.ts'
-import { grantsOf } from './job/grants.ts'
-import { SETTINGS_PATH, settingsOf } from './job/settings.ts'
-import { sampleOf } from './warnings.ts'
+import { Rejected } from '../../../../src/core/errors.ts'
+import type { TaskType } from '../../../../src/core/task-type.ts'
+import { grantsOf } from '../job/grants.ts'
+import { SETTINGS_PATH, settingsOf } from '../job/settings.ts'
+import { sampleOf } from '../warnings.ts'
 
 /** Something that must be in Nomad before a task can start, and where its file says it. */
 export type Need = { readonly path: readonly string[] } & (

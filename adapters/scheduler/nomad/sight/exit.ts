@@ -1,8 +1,8 @@
-import { exitOfCode } from '../../../src/core/exit.ts'
-import type { ObservedExit } from '../../../src/core/exit.ts'
+import { exitOfCode } from '../../../../src/core/exit.ts'
+import type { ObservedExit } from '../../../../src/core/exit.ts'
 import { because, failedStartOf } from './failed-start.ts'
 import { lastEvent, taskEndOf, taskStateOf, type TaskEnd } from './task-end.ts'
-import type { AllocationView, JobState, TaskStateView } from './views.ts'
+import type { AllocationView, JobState, TaskStateView } from '../views.ts'
 
 /**
  * Over: nothing will run of it any more that its client knows of. A client calls an allocation

@@ -1,11 +1,11 @@
 import { StringDecoder } from 'node:string_decoder'
-import { Unavailable } from '../../../src/core/errors.ts'
-import type { NomadApi, Query } from './client/nomad-api.ts'
-import { isOver } from './exit.ts'
+import { Unavailable } from '../../../../src/core/errors.ts'
+import type { NomadApi, Query } from '../client/nomad-api.ts'
+import { isOver } from '../sight/exit.ts'
 import { LogFrames } from './log-frames.ts'
 import { logsPath, type Output, taskName } from './logs.ts'
-import { pause } from './pause.ts'
-import type { AllocationView } from './views.ts'
+import { pause } from '../pause.ts'
+import type { AllocationView } from '../views.ts'
 
 /** A log that is followed beats every second (client/fs_endpoint.go, streamHeartbeatRate). */
 const SILENCE_MS = 10_000

@@ -1,6 +1,6 @@
-import type { ExitReason, ObservedExit } from '../../../src/core/exit.ts'
+import type { ExitReason, ObservedExit } from '../../../../src/core/exit.ts'
 import { eventsOf } from './task-end.ts'
-import type { AllocationView, TaskEventView, TaskStateView } from './views.ts'
+import type { AllocationView, TaskEventView, TaskStateView } from '../views.ts'
 
 /**
  * Why an allocation has failed whose program was never seen to end, by the last event that says so.

@@ -1,4 +1,4 @@
-import { Unavailable, errorMessage } from '../../../src/core/errors.ts'
+import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

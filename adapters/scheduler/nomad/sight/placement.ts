@@ -1,4 +1,4 @@
-import type { EvaluationView, PlacementView } from './views.ts'
+import type { EvaluationView, PlacementView } from '../views.ts'
 
 /**
  * Why the latest evaluation found no node. Later tries that come to nothing change none of this and

@@ -1,5 +1,5 @@
-import type { CheckResult } from '../../../src/ports/scheduler-adapter.ts'
-import type { NodeView } from './views.ts'
+import type { CheckResult } from '../../../../src/ports/scheduler-adapter.ts'
+import type { NodeView } from '../views.ts'
 
 /** What could run something, and by which drivers. */
 export function nodesResult(nodes: ReadonlyMap<string, NodeView>): CheckResult {
