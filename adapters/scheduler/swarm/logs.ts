@@ -5,6 +5,7 @@ import type { EngineApi } from './engine-api.ts'
 import { LogFrames, Tail } from './log-frames.ts'
 import { isOver } from './task-exit.ts'
 import type { TaskView } from './views.ts'
+import { decoded } from '../decoded.ts'
 
 /** A manager asks the node by itself, and waits for ever where that does not answer. */
 const SILENCE_MS = 10_000
@@ -129,16 +130,6 @@ async function* read(
     const bytes = frames.take(chunk)
     if (bytes.length > 0) yield bytes
   }
-}
-
-async function* decoded(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
-  const decoder = new StringDecoder('utf8')
-  for await (const chunk of chunks) {
-    const text = decoder.write(chunk)
-    if (text !== '') yield text
-  }
-  const rest = decoder.end()
-  if (rest !== '') yield rest
 }
 
 /** Aborts its signal when nothing was heard for so long. */

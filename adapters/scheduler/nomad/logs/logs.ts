@@ -1,9 +1,9 @@
-import { StringDecoder } from 'node:string_decoder'
 import type { Purpose } from '../client/connections.ts'
 import type { NomadApi, Query } from '../client/nomad-api.ts'
 import { tailOfBoth } from './log-tail.ts'
 import { taskStateOf } from '../sight/task-end.ts'
 import type { AllocationView } from '../views.ts'
+import { decoded } from '../../decoded.ts'
 
 /** The servers ask the node by themselves, and wait for it. */
 const SILENCE_MS = 10_000
@@ -73,14 +73,4 @@ async function gathered(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   const all: Buffer[] = []
   for await (const chunk of chunks) all.push(chunk)
   return Buffer.concat(all)
-}
-
-async function* decoded(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
-  const decoder = new StringDecoder('utf8')
-  for await (const chunk of chunks) {
-    const text = decoder.write(chunk)
-    if (text !== '') yield text
-  }
-  const rest = decoder.end()
-  if (rest !== '') yield rest
 }
