@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import {
-  allEnded,
-  assertAllHeardInOrder,
-  assertNothingLostOrDoubled,
-  linesOf,
-  logOf,
-} from '../support/account.ts'
+import { linesOf } from '../support/account.ts'
 import { Installation, shell } from '../support/daemon.ts'
 import type { WireTask } from '../../src/core/wire.ts'
 import { FakeNomad } from '../support/fake-nomad/fake-nomad.ts'
 import type { Allocation } from '../support/fake-nomad/objects.ts'
+import { killInRounds } from '../support/kill-rounds.ts'
 import { until } from '../support/store.ts'
-import { workType } from '../support/work.ts'
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 15)
-const TASKS_A_ROUND = 12
-const PROGRAMS = join(import.meta.dirname, '../fixtures/programs')
 const LIMIT_MS = 30_000
 const GRACE_MS = 1_500
 const retry = { max_attempts: 3, backoff: { initial: '100ms', jitter: 'none' } }
@@ -332,10 +322,6 @@ describe('a daemon on a fake Nomad', function () {
   })
 })
 
-function run(program: string, ...args: string[]): ChildProcess {
-  return spawn(process.execPath, [join(PROGRAMS, program), ...args], { stdio: 'inherit' })
-}
-
 describe('a daemon on a fake Nomad that is killed again and again', function () {
   this.timeout(90_000 + ROUNDS * 5_000)
 
@@ -345,37 +331,16 @@ describe('a daemon on a fake Nomad that is killed again and again', function () 
       {},
       { scheduler: { kind: 'nomad', address: nomad.address } },
     )
-    const { folder, url } = daemon
-    const files = { ran: join(folder, 'ran'), sent: join(folder, 'sent'), got: join(folder, 'got') }
-    await daemon.writeType('work', onNomad(workType(files.ran)))
-    const count = ROUNDS * TASKS_A_ROUND
-    const sender = run('sender.ts', url, files.sent, String(count), '20')
-    const subscriber = run('subscriber.ts', url, files.got)
-    const sent = once(sender, 'exit')
-    try {
-      for (let round = 0; round < ROUNDS; round += 1) {
-        assert.equal(await daemon.start(), 'started', daemon.lines.slice(-5).join('\n'))
-        await mischief(nomad, round)
-        await daemon.end('SIGKILL')
-      }
-      assert.equal(await daemon.start(), 'started')
-      const [code] = (await sent) as [number]
-      assert.equal(code, 0, 'the sender was refused')
-      const tasks = await allEnded(daemon, 90_000)
-      const acknowledged = linesOf(files.sent)
-      assert.equal(acknowledged.length, count)
-      const events = await logOf(daemon, tasks.length)
-      assertNothingLostOrDoubled({ acknowledged, tasks, events, ran: linesOf(files.ran) })
-      const keys = new Set(events.map(({ eventId, name }) => `${eventId} ${name}`))
-      await until(() => new Set(linesOf(files.got)).size >= keys.size, 'the subscriber has all')
-      const names = [...new Set(events.map(({ name }) => name))]
-      assertAllHeardInOrder(events, names, linesOf(files.got))
-      await until(() => nomad.state.jobs.size === 0, 'no job is left over', 60_000)
-      assert.equal(await daemon.end(), 0)
-    } finally {
-      sender.kill('SIGKILL')
-      subscriber.kill('SIGKILL')
-    }
+    await killInRounds(daemon, {
+      rounds: ROUNDS,
+      type: onNomad,
+      round: (n) => mischief(nomad, n),
+      endLimitMs: 90_000,
+      async after() {
+        await until(() => nomad.state.jobs.size === 0, 'no job is left over', 60_000)
+        assert.equal(await daemon.end(), 0)
+      },
+    })
   })
 })
 
