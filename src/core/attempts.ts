@@ -126,6 +126,16 @@ export function callFailed(
   })
 }
 
+/** The scheduler answers again: a call that failed is made at once, not after its pause. */
+export function calledAgain(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+): Change | undefined {
+  const { callAgainAt, ...unpaused } = attempt
+  return callAgainAt === undefined ? undefined : change(record, policy, { attempt: unpaused })
+}
+
 /** A list was asked for: its answer is awaited before asking again. */
 export function looked(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
   return change(record, policy, { attempt: { ...attempt, lookAgainAt: after(now, 10_000) } })

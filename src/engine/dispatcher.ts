@@ -27,7 +27,7 @@ export async function runDispatcher(deps: {
   readonly transitions: Transitions
   readonly definitions: Definitions
   readonly taskTypes: TaskTypes
-  readonly reconciler: Reconciler
+  readonly reconciler: Pick<Reconciler, 'start'>
   readonly limitInFlight: number
   readonly lease: Lease
   readonly bell: Bell

@@ -2,7 +2,7 @@ import * as attempts from '../core/attempts.ts'
 import type { Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Unavailable } from '../core/errors.ts'
 import { type Action, reconcile, type Sighting } from '../core/reconcile.ts'
-import type { TaskRecord } from '../core/task.ts'
+import { currentAttempt, type TaskRecord } from '../core/task.ts'
 import type { Observation } from '../core/unit.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
@@ -27,6 +27,8 @@ export interface Reconciler {
   see(taskId: string, sighting: Sighting): Promise<void>
   /** The row says `starting(n)`, written just now by this leader: asks the scheduler. Does not wait. */
   start(taskId: string): void
+  /** The scheduler answers again: calls that failed are made without their pause. Throws what the store throws. */
+  callAgain(): Promise<void>
   /** Runs what is due until the signal is aborted and nothing is under way any more. */
   run(): Promise<void>
 }
@@ -186,6 +188,17 @@ export function createReconciler(deps: {
       started.catch(() => {
         // Reported by `attempt`; the row is due again by itself.
       })
+    },
+
+    async callAgain() {
+      const unpause = async (current: TaskRecord) => {
+        const latest = currentAttempt(current)
+        if (latest === undefined || latest.exit !== undefined) return undefined
+        const policy = await definitions.policy(current.task.definition)
+        return attempts.calledAgain(current, latest, policy)
+      }
+      const taskIds = await tasks.pausing(clock.now())
+      await Promise.all(taskIds.map((taskId) => transitions.change(taskId, unpause, lease)))
     },
 
     async run() {

@@ -26,7 +26,7 @@ export async function runWatcher(deps: {
   readonly installation: string
   readonly scheduler: SchedulerAdapter
   readonly tasks: TaskStore
-  readonly reconciler: Reconciler
+  readonly reconciler: Pick<Reconciler, 'see' | 'callAgain'>
   /** Called whenever a list has been handled. */
   readonly onListed: () => void
   /** Rung to have a list read soon. */
@@ -162,6 +162,7 @@ export async function runWatcher(deps: {
       const stream = await scheduler.watch(watching)
       const whole = await list()
       meter.watching(true)
+      await reconciler.callAgain()
       const both = [consume(stream), listRepeatedly(watching, whole)]
       try {
         await Promise.race(both)

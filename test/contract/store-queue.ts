@@ -116,6 +116,17 @@ export function queueContract(given: () => StoreCase): void {
       ])
     })
 
+    it('names the tasks whose calls to the scheduler have failed and pause', async () => {
+      const { store, clock } = given()
+      const later = new Date(clock.now().getTime() + 1)
+      await startedTask(store, clock, '1', {}, { callFailures: 1, callAgainAt: later })
+      await startedTask(store, clock, '2', {}, { callFailures: 1, callAgainAt: clock.now() })
+      await startedTask(store, clock, '3')
+      const ended = { state: 'exited', callFailures: 1, callAgainAt: later } as const
+      await startedTask(store, clock, '4', {}, ended)
+      assert.deepEqual(await store.tasks.pausing(clock.now()), ['encode/1'])
+    })
+
     it('gives what is to be looked at, the earliest first', async () => {
       const { store, clock } = given()
       const at = (ms: number) => new Date(clock.now().getTime() + ms)

@@ -76,11 +76,7 @@ class Harness implements AsyncDisposable {
       transitions: createTransitions({ tasks, logger, meter: new CountingMeter() }),
       definitions: createDefinitions(tasks, {}, logger),
       taskTypes: { all: () => this.types, byName, byCommand: () => undefined },
-      reconciler: {
-        start: (taskId) => void this.started.push(taskId),
-        see: () => Promise.resolve(),
-        run: () => Promise.resolve(),
-      },
+      reconciler: { start: (taskId) => void this.started.push(taskId) },
       limitInFlight: this.limitInFlight,
       lease: this.#lease,
       bell: this.#bell,

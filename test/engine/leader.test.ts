@@ -401,6 +401,29 @@ describe('the reconciler', () => {
     }
   }
 
+  for (const leads of ['the same', 'another'])
+    it(`makes the calls that failed as soon as the scheduler answers again, where ${leads} daemon leads then`, async () => {
+      await using simulation = await Simulation.open(fixedTypes(TYPE))
+      const { scheduler } = simulation
+      scheduler.program = () => ({})
+      await simulation.accept('work', 'stopped')
+      scheduler.fault = () => 'before'
+      scheduler.breakWatches()
+      await simulation.accept('work', 'started')
+      await simulation.process.control.cancel({ taskId: 'work/stopped' })
+      // By then calls pause for a minute, and the watch for half of one.
+      await pass(simulation, 70)
+      let lists = 0
+      scheduler.fault = ({ method }) => {
+        if (method === 'list') lists += 1
+        return undefined
+      }
+      if (leads === 'another') await simulation.crash()
+      while (lists === 0) await pass(simulation, 1)
+      const running = scheduler.running().map(({ identity }) => identity.taskId)
+      assert.deepEqual(running, ['work/started'])
+    })
+
   it('does not call for a removal again and again while the scheduler does not answer', async () => {
     await using simulation = await Simulation.open(fixedTypes(TYPE))
     const { scheduler } = simulation

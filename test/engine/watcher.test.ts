@@ -84,8 +84,7 @@ class Harness implements AsyncDisposable {
           this.seen.push({ taskId, sighting })
           return this.refusal === undefined ? Promise.resolve() : Promise.reject(this.refusal)
         },
-        start: () => undefined,
-        run: () => Promise.resolve(),
+        callAgain: () => Promise.resolve(),
       },
       bell: this.bell,
       clock: this.clock,

@@ -86,6 +86,13 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
         return rows.map((row) => ({ unit: text(row, 'unit'), taskId: text(row, 'task_id') }))
       }),
 
+    pausing: (now) =>
+      driver.read(function* () {
+        const rows = yield sql`SELECT task_id FROM attempts
+          WHERE state <> 'exited' AND call_again_at > ${now.getTime()}`
+        return rows.map((row) => text(row, 'task_id'))
+      }),
+
     startable: (now, blocked, limit) => startable(driver, now, blocked, limit),
 
     nextStart: (now) =>

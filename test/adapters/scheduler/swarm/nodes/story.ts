@@ -4,11 +4,9 @@ import { join } from 'node:path'
 import type { WireTask } from '../../../../../src/core/wire.ts'
 import { Installation, shell } from '../../../../support/daemon.ts'
 import { until } from '../../../../support/store.ts'
-import type { SwarmNode } from '../../../../support/swarm-nodes.ts'
+import { LIMIT_MS, type SwarmNode } from '../../../../support/swarm-nodes.ts'
 import { TASK_IMAGE } from '../../../../support/task-image.ts'
 
-/** How long a test waits for what a swarm does; never the thing tested. */
-export const LIMIT_MS = 90_000
 const AFTER = '4s'
 
 /**

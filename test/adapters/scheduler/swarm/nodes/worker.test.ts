@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { requireOrSkip } from '../../../../support/services.ts'
 import { cannotRunEngines } from '../../../../support/engine.ts'
 import { until } from '../../../../support/store.ts'
-import { SwarmNodes, join, untilNode } from '../../../../support/swarm-nodes.ts'
+import { LIMIT_MS, SwarmNodes, join, untilNode } from '../../../../support/swarm-nodes.ts'
 import type { SwarmNode } from '../../../../support/swarm-nodes.ts'
-import { LIMIT_MS, Story } from './story.ts'
+import { Story } from './story.ts'
 
 const STATE = '{{.Status.State}}'
 /** A node that does not answer is waited for. */
