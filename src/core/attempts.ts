@@ -1,41 +1,11 @@
-import type { Change, EventDraft } from './change.ts'
-import { after, callPauseMs, type Policy, STOP_AGAIN_MS, wakeAt } from './dues.ts'
+import { confirmed } from './attempt-calls.ts'
+import { change, type Change } from './change.ts'
+import { after, type Policy } from './dues.ts'
 import { exitedEvents, startedEvents } from './events.ts'
 import { type Exit, type ExitReason, faultOf, type ObservedExit } from './exit.ts'
-import { type Attempt, attemptsOfRun, type Stop, type Task, type TaskRecord } from './task.ts'
+import { type Attempt, attemptsOfRun, type Stop, type TaskRecord } from './task.ts'
 
 /** The changes to an attempt, as pure functions of the record that they are made on. */
-
-/** Replaces the task's fields and one attempt, and says when to look again. */
-export function change(
-  record: TaskRecord,
-  policy: Policy,
-  with_: {
-    readonly task?: Partial<Task>
-    /** Fields to take away from the task. */
-    readonly without?: readonly (keyof Task)[]
-    readonly attempt?: Attempt
-    readonly events?: (next: TaskRecord) => readonly EventDraft[]
-    readonly commandId?: string
-  },
-): Change {
-  const task = { ...record.task, ...with_.task }
-  for (const field of with_.without ?? []) Reflect.deleteProperty(task, field)
-  const { attempt } = with_
-  const others = record.attempts.filter(({ number }) => number !== attempt?.number)
-  const attempts = attempt === undefined ? others : [...others, attempt]
-  const next = { task, attempts: attempts.toSorted((a, b) => a.number - b.number) }
-  const wake = wakeAt(next, policy)
-  return {
-    taskId: record.task.id,
-    revision: record.task.revision,
-    task,
-    attempts: attempt === undefined ? [] : [attempt],
-    events: with_.events?.(next) ?? [],
-    ...(wake !== undefined && { wakeAt: wake }),
-    ...(with_.commandId !== undefined && { commandId: with_.commandId }),
-  }
-}
 
 /** `queued` → `starting(n)`: written before the scheduler is asked. */
 export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, now: Date): Change {
@@ -56,89 +26,6 @@ export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, n
     without: ['dueAt'],
     attempt,
   })
-}
-
-/** Written before the scheduler is asked once more. */
-export function startCallBegun(
-  record: TaskRecord,
-  attempt: Attempt,
-  policy: Policy,
-  now: Date,
-): Change {
-  return change(record, policy, { attempt: { ...attempt, startCall: { begunAt: now } } })
-}
-
-/**
- * What the tag of its image means has been found out. Written before the start is asked for, so that
- * nothing of the run has ever run another: a crash before this finds it out anew, one after it does not.
- */
-export function imageResolved(
-  record: TaskRecord,
-  attempt: Attempt,
-  policy: Policy,
-  image: string,
-): Change {
-  return change(record, policy, { attempt: { ...attempt, image } })
-}
-
-/** The scheduler holds the unit: from here on absence is a loss. */
-export function startConfirmed(
-  record: TaskRecord,
-  attempt: Attempt,
-  policy: Policy,
-  now: Date,
-): Change {
-  return change(record, policy, { attempt: confirmed(attempt, policy, now) })
-}
-
-function confirmed(attempt: Attempt, policy: Policy, now: Date): Attempt {
-  if (attempt.confirmedAt !== undefined) return attempt
-  const { callAgainAt: _, ...rest } = attempt
-  return {
-    ...rest,
-    startCall: { ...attempt.startCall, endedAt: now },
-    confirmedAt: now,
-    startDueAt: after(now, policy.startTimeoutMs),
-    callFailures: 0,
-  }
-}
-
-/**
- * A call to the scheduler did not get through: the row stays, the pause grows. A unit that came back
- * after its release and could not be removed is one to be released again.
- */
-export function callFailed(
-  record: TaskRecord,
-  attempt: Attempt,
-  policy: Policy,
-  call: 'start' | 'stop' | 'remove',
-  now: Date,
-): Change {
-  const callFailures = attempt.callFailures + 1
-  const { releasedAt: _, ...unreleased } = attempt
-  return change(record, policy, {
-    attempt: {
-      ...unreleased,
-      ...(call === 'start' && { startCall: { ...attempt.startCall, endedAt: now } }),
-      callFailures,
-      callAgainAt: after(now, callPauseMs(callFailures)),
-    },
-  })
-}
-
-/** The scheduler answers again: a call that failed is made at once, not after its pause. */
-export function calledAgain(
-  record: TaskRecord,
-  attempt: Attempt,
-  policy: Policy,
-): Change | undefined {
-  const { callAgainAt, ...unpaused } = attempt
-  return callAgainAt === undefined ? undefined : change(record, policy, { attempt: unpaused })
-}
-
-/** A list was asked for: its answer is awaited before asking again. */
-export function looked(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
-  return change(record, policy, { attempt: { ...attempt, lookAgainAt: after(now, 10_000) } })
 }
 
 /** The attempt is to end. Written before the scheduler is asked. */
@@ -162,29 +49,6 @@ export function withStop(
   const { callAgainAt: _, missingSince: __, ...rest } = attempt
   const stop = { reason, at: now, ...(message !== undefined && { message }) }
   return { ...rest, stop, callFailures: 0 }
-}
-
-/**
- * The scheduler has taken the stop. The first time stays: a list begun after it that lacks the unit is
- * the end, however often the stop is repeated.
- */
-export function stopCalled(
-  record: TaskRecord,
-  attempt: Attempt,
-  policy: Policy,
-  now: Date,
-  logTail?: string,
-): Change | undefined {
-  if (attempt.stop === undefined) return undefined
-  const { callAgainAt: _, ...rest } = attempt
-  const { calledAt } = attempt.stop
-  const stop = {
-    ...attempt.stop,
-    calledAt: calledAt ?? now,
-    ...(logTail !== undefined && { logTail }),
-  }
-  const again = calledAt === undefined ? {} : { callAgainAt: after(now, STOP_AGAIN_MS) }
-  return change(record, policy, { attempt: { ...rest, ...again, stop, callFailures: 0 } })
 }
 
 /** Held by the scheduler, running or not yet, on a node that answers. Undefined: that is known. */
@@ -320,10 +184,4 @@ export function lateExitRecorded(
 ): Change {
   const lateExit = { ...observed, fault: faultOf(observed.reason), at: observed.at ?? now }
   return change(record, policy, { attempt: { ...attempt, lateExit } })
-}
-
-/** The unit of an attempt that is over is confirmed gone. */
-export function released(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
-  const { callAgainAt: _, ...rest } = attempt
-  return change(record, policy, { attempt: { ...rest, callFailures: 0, releasedAt: now } })
 }

@@ -1,5 +1,5 @@
-import { change, withStop } from './attempts.ts'
-import type { Change, EventDraft } from './change.ts'
+import { withStop } from './attempts.ts'
+import { change, type Change, type EventDraft } from './change.ts'
 import type { Decision } from './decide.ts'
 import { after, type Policy } from './dues.ts'
 import { acceptedEvents, outcomeEvents, retryingEvents } from './events.ts'

@@ -1,4 +1,4 @@
-import { change } from '../core/attempts.ts'
+import { change } from '../core/change.ts'
 import type { Policy } from '../core/dues.ts'
 import { cancel, redrive, unstick } from '../core/lifecycle.ts'
 import type { TaskRecord } from '../core/task.ts'

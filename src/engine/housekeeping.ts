@@ -1,4 +1,4 @@
-import { change } from '../core/attempts.ts'
+import { change } from '../core/change.ts'
 import { errorMessage, LeaseLost } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventLog } from '../ports/event-log.ts'

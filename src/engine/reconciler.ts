@@ -1,4 +1,6 @@
-import * as attempts from '../core/attempts.ts'
+import { calledAgain, looked, startCallBegun } from '../core/attempt-calls.ts'
+import { lateExitRecorded } from '../core/attempts.ts'
+import { change } from '../core/change.ts'
 import type { Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Unavailable } from '../core/errors.ts'
 import { type Action, reconcile, type Sighting } from '../core/reconcile.ts'
@@ -75,7 +77,7 @@ export function createReconciler(deps: {
         await transitions.apply(action.change, lease)
         return
       case 'start': {
-        const begun = attempts.startCallBegun(current, action.attempt, policy, clock.now())
+        const begun = startCallBegun(current, action.attempt, policy, clock.now())
         if ((await transitions.apply(begun, lease)) !== 'applied') return
         return calls.start(current, action.attempt)
       }
@@ -87,7 +89,7 @@ export function createReconciler(deps: {
         return calls.release(current, action.attempt, action.late)
       case 'record-late': {
         const { attempt, exit } = action
-        const late = attempts.lateExitRecorded(current, attempt, policy, exit, clock.now())
+        const late = lateExitRecorded(current, attempt, policy, exit, clock.now())
         if ((await transitions.apply(late, lease)) !== 'applied') return
         const { reason, code } = exit
         logger.warn('attempt.ended-late', { taskId, attempt: attempt.number, reason, code })
@@ -95,9 +97,7 @@ export function createReconciler(deps: {
       }
       case 'look':
         await calls.record(taskId, action.attempt.number, (latest, attempt, present) =>
-          attempt.exit === undefined
-            ? attempts.looked(latest, attempt, present, clock.now())
-            : undefined,
+          attempt.exit === undefined ? looked(latest, attempt, present, clock.now()) : undefined,
         )
         look()
         return
@@ -122,7 +122,7 @@ export function createReconciler(deps: {
       if (current.task.state !== 'starting') waiting.delete(taskId)
       // It was due, and there is nothing to do: the clock was set back. Its wake time is made anew.
       if (done === 0 && sighting === undefined) {
-        await transitions.apply(attempts.change(current, policy, {}), lease)
+        await transitions.apply(change(current, policy, {}), lease)
       }
       return
     }
@@ -195,7 +195,7 @@ export function createReconciler(deps: {
         const latest = currentAttempt(current)
         if (latest === undefined || latest.exit !== undefined) return undefined
         const policy = await definitions.policy(current.task.definition)
-        return attempts.calledAgain(current, latest, policy)
+        return calledAgain(current, latest, policy)
       }
       const taskIds = await tasks.pausing(clock.now())
       await Promise.all(taskIds.map((taskId) => transitions.change(taskId, unpause, lease)))

@@ -1,4 +1,5 @@
-import * as attempts from '../core/attempts.ts'
+import * as calls from '../core/attempt-calls.ts'
+import { exitRecorded } from '../core/attempts.ts'
 import type { Change } from '../core/change.ts'
 import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Rejected } from '../core/errors.ts'
@@ -89,7 +90,7 @@ export function createUnitCalls(deps: {
     await record(taskId, attempt.number, (current, latest, policy) =>
       latest.exit !== undefined && kind !== 'remove'
         ? undefined
-        : attempts.callFailed(current, latest, policy, kind, clock.now()),
+        : calls.callFailed(current, latest, policy, kind, clock.now()),
     )
   }
 
@@ -115,13 +116,13 @@ export function createUnitCalls(deps: {
       // Under its name is what is not its own, and no call of ours may touch.
       return record(task.id, attempt.number, (current, latest, policy) =>
         latest.exit === undefined
-          ? attempts.exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
+          ? exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
           : undefined,
       )
     }
     await record(task.id, attempt.number, (current, latest, policy) =>
       latest.exit === undefined && latest.confirmedAt === undefined
-        ? attempts.startConfirmed(current, latest, policy, clock.now())
+        ? calls.startConfirmed(current, latest, policy, clock.now())
         : undefined,
     )
   }
@@ -136,7 +137,7 @@ export function createUnitCalls(deps: {
     let wanted = false
     await record(taskId, number, (current, latest, policy) => {
       wanted = latest.exit === undefined && latest.stop === undefined
-      return wanted ? attempts.imageResolved(current, latest, policy, image) : undefined
+      return wanted ? calls.imageResolved(current, latest, policy, image) : undefined
     })
     return wanted
   }
@@ -155,7 +156,7 @@ export function createUnitCalls(deps: {
     if (attempt.stop?.calledAt !== undefined) look()
     await record(task.id, attempt.number, (current, latest, present) =>
       latest.exit === undefined
-        ? attempts.stopCalled(current, latest, present, clock.now(), logTail)
+        ? calls.stopCalled(current, latest, present, clock.now(), logTail)
         : undefined,
     )
   }
@@ -181,7 +182,7 @@ export function createUnitCalls(deps: {
     }
     await record(task.id, attempt.number, (current, latest, policy) =>
       latest.exit === undefined
-        ? attempts.exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
+        ? exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
         : undefined,
     )
   }
@@ -198,7 +199,7 @@ export function createUnitCalls(deps: {
       return failed(task.id, attempt, 'remove', error)
     }
     await record(task.id, attempt.number, (current, latest, policy) =>
-      attempts.released(current, latest, policy, clock.now()),
+      calls.released(current, latest, policy, clock.now()),
     )
   }
 

@@ -122,6 +122,7 @@ export function queueContract(given: () => StoreCase): void {
       await startedTask(store, clock, '1', {}, { callFailures: 1, callAgainAt: later })
       await startedTask(store, clock, '2', {}, { callFailures: 1, callAgainAt: clock.now() })
       await startedTask(store, clock, '3')
+      await startedTask(store, clock, '5', {}, { callAgainAt: later })
       const ended = { state: 'exited', callFailures: 1, callAgainAt: later } as const
       await startedTask(store, clock, '4', {}, ended)
       assert.deepEqual(await store.tasks.pausing(clock.now()), ['encode/1'])

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import * as calls from '../../src/core/attempt-calls.ts'
 import * as attempts from '../../src/core/attempts.ts'
 import { callPauseMs } from '../../src/core/dues.ts'
 import type { Policy } from '../../src/core/dues.ts'
@@ -354,7 +355,7 @@ describe('reconcile, when a start goes wrong', () => {
     const pauses = [1, 2, 4, 8, 16, 32, 60, 60]
     for (const [i, seconds] of pauses.entries()) {
       const failedAt = at(i * 100)
-      record = applied(record, attempts.callFailed(record, latest(record), TYPE, 'start', failedAt))
+      record = applied(record, calls.callFailed(record, latest(record), TYPE, 'start', failedAt))
       assert.equal(callPauseMs(i + 1), seconds * 1000)
       assert.equal(decidedAt(at(i * 100 + seconds - 0.001), TYPE, record), 'none')
       assert.equal(decidedAt(at(i * 100 + seconds), TYPE, record), 'start')
@@ -404,7 +405,7 @@ describe('reconcile, when a start goes wrong', () => {
 
   it('gives up no start that it has only not heard of, however long ago it was due', () => {
     const record = confirmed()
-    const looked = applied(record, attempts.looked(record, latest(record), TYPE, at(600)))
+    const looked = applied(record, calls.looked(record, latest(record), TYPE, at(600)))
     const runs = sighting({ phase: 'running' }, at(600))
     assert.equal(decidedAt(at(600), TYPE, looked, runs), 'running')
     const over = sighting({ phase: 'exited', exit: OK, stopped: false }, at(600))
@@ -437,7 +438,7 @@ describe('reconcile, when time is up', () => {
   it('tells of a deadline with the word on what its attempt waited for, and no other', () => {
     const waits = confirmed()
     const { deadlineAt } = waits.task
-    const record = applied(waits, attempts.looked(waits, latest(waits), TYPE, deadlineAt!))
+    const record = applied(waits, calls.looked(waits, latest(waits), TYPE, deadlineAt!))
     const stopOf = (number: number) => {
       const seen = sighting({ phase: 'pending', message: 'a pull' }, undefined, number)
       const lastSeen = 'observation' in seen ? seen.observation : undefined
@@ -537,7 +538,7 @@ describe('reconcile, when time is up', () => {
   })
 
   it('pauses before it removes again what could not be removed', () => {
-    const record = applied(ended, attempts.callFailed(ended, latest(ended), TYPE, 'remove', T0))
+    const record = applied(ended, calls.callFailed(ended, latest(ended), TYPE, 'remove', T0))
     assert.equal(decidedAt(at(0.9), TYPE, record), 'none')
     assert.equal(decidedAt(at(1), TYPE, record), 'release')
   })
@@ -575,7 +576,7 @@ describe('reconcile, when a unit or its node is gone', () => {
   it('fences nothing off whose node is back when it looks once more', () => {
     const looked = applied(
       unreachable,
-      attempts.looked(unreachable, latest(unreachable), TYPE, at(600)),
+      calls.looked(unreachable, latest(unreachable), TYPE, at(600)),
     )
     const back = sighting({ phase: 'running' }, at(600))
     assert.equal(decidedAt(at(600), TYPE, looked, back), 'seen again')
@@ -609,11 +610,11 @@ describe('reconcile, when a unit or its node is gone', () => {
   it('gives up fencing for now when the scheduler does not answer', () => {
     const failed = applied(
       unreachable,
-      attempts.callFailed(unreachable, latest(unreachable), TYPE, 'remove', at(60)),
+      calls.callFailed(unreachable, latest(unreachable), TYPE, 'remove', at(60)),
     )
     assert.equal(decidedAt(at(60.5), TYPE, failed, away(at(60.5))), 'none')
     assert.equal(decidedAt(at(61), TYPE, failed), 'look')
-    const looked = applied(failed, attempts.looked(failed, latest(failed), TYPE, at(61)))
+    const looked = applied(failed, calls.looked(failed, latest(failed), TYPE, at(61)))
     assert.equal(decidedAt(at(62), TYPE, looked), 'none')
     assert.equal(decidedAt(at(62), TYPE, looked, away(at(62))), 'fence: node-lost')
   })
@@ -621,13 +622,13 @@ describe('reconcile, when a unit or its node is gone', () => {
   it('does not remove at once again what it has just failed to remove, whatever a list shows', () => {
     const lost = applied(
       missing,
-      attempts.callFailed(missing, latest(missing), TYPE, 'remove', at(10)),
+      calls.callFailed(missing, latest(missing), TYPE, 'remove', at(10)),
     )
     assert.equal(decidedAt(at(10), TYPE, lost, absent(at(10))), 'none')
     assert.equal(decidedAt(at(11), TYPE, lost), 'look')
     assert.equal(decidedAt(at(11), TYPE, lost, absent(at(11))), 'fence: lost')
     const kept = exited()
-    const late = applied(kept, attempts.callFailed(kept, latest(kept), TYPE, 'remove', at(2)))
+    const late = applied(kept, calls.callFailed(kept, latest(kept), TYPE, 'remove', at(2)))
     const alive = (listedAt: Date) => sighting({ phase: 'running' }, listedAt)
     assert.equal(decidedAt(at(2), TYPE, late, alive(LISTED)), 'none')
     assert.equal(decidedAt(at(3), TYPE, late, alive(at(3))), 'release late')
@@ -683,7 +684,7 @@ describe('reconcile, while a task is being stopped', () => {
   it('waits for a list begun ten seconds after the last start call before it says cancelled', () => {
     const failed = applied(
       starting(),
-      attempts.callFailed(starting(), latest(starting()), TYPE, 'start', at(4)),
+      calls.callFailed(starting(), latest(starting()), TYPE, 'start', at(4)),
     )
     const record = stopped(at(5), wish(failed, at(5)))
     assert.equal(decidedAt(at(13.9), TYPE, record), 'none')
@@ -733,7 +734,7 @@ describe('reconcile, while a task is being stopped', () => {
   it('keeps code, signal, message and log tail of an end that it attributes', () => {
     const record = applied(
       stopping(),
-      attempts.stopCalled(stopping(), latest(stopping()), TYPE, T0, 'the tail'),
+      calls.stopCalled(stopping(), latest(stopping()), TYPE, T0, 'the tail'),
     )
     const action = reconcile(
       record,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import * as calls from '../../src/core/attempt-calls.ts'
 import * as attempts from '../../src/core/attempts.ts'
 import type { Change } from '../../src/core/change.ts'
 import type { Policy } from '../../src/core/dues.ts'
@@ -57,7 +58,7 @@ export function starting(now = T0, from = queued()): TaskRecord {
 }
 
 export function confirmed(now = T0, from = starting(now)): TaskRecord {
-  return applied(from, attempts.startConfirmed(from, latest(from), TYPE, now))
+  return applied(from, calls.startConfirmed(from, latest(from), TYPE, now))
 }
 
 export function running(now = T0, from = confirmed(now)): TaskRecord {
@@ -73,7 +74,7 @@ export function stopping(
 }
 
 export function stopped(now = T0, from = stopping(now)): TaskRecord {
-  return applied(from, attempts.stopCalled(from, latest(from), TYPE, now))
+  return applied(from, calls.stopCalled(from, latest(from), TYPE, now))
 }
 
 export function exited(
@@ -85,7 +86,7 @@ export function exited(
 }
 
 export function releasedAt(now: Date, from: TaskRecord): TaskRecord {
-  return applied(from, attempts.released(from, latest(from), TYPE, now))
+  return applied(from, calls.released(from, latest(from), TYPE, now))
 }
 
 /** The unit of an attempt, as an adapter sees it. */

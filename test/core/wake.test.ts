@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import * as calls from '../../src/core/attempt-calls.ts'
 import * as attempts from '../../src/core/attempts.ts'
 import type { Change } from '../../src/core/change.ts'
 import { wakeAt } from '../../src/core/dues.ts'
@@ -99,28 +100,28 @@ function carriedOut(record: TaskRecord, action: Action, now: Date, through: bool
   if (action.kind === 'decide') return settled(record, 'fail', now)
   const attempt = record.attempts.find(({ number }) => number === action.attempt.number)!
   const failed = (kind: 'start' | 'stop' | 'remove') =>
-    make(attempts.callFailed(record, attempt, TYPE, kind, now))
+    make(calls.callFailed(record, attempt, TYPE, kind, now))
   switch (action.kind) {
     case 'start': {
-      const begun = make(attempts.startCallBegun(record, attempt, TYPE, now))
+      const begun = make(calls.startCallBegun(record, attempt, TYPE, now))
       const latest = currentAttempt(begun)!
       const change = through
-        ? attempts.startConfirmed(begun, latest, TYPE, now)
-        : attempts.callFailed(begun, latest, TYPE, 'start', now)
+        ? calls.startConfirmed(begun, latest, TYPE, now)
+        : calls.callFailed(begun, latest, TYPE, 'start', now)
       return applied(begun, change)
     }
     case 'stop':
-      return through ? make(attempts.stopCalled(record, attempt, TYPE, now)) : failed('stop')
+      return through ? make(calls.stopCalled(record, attempt, TYPE, now)) : failed('stop')
     case 'fence':
       return through
         ? make(attempts.exitRecorded(record, attempt, TYPE, action.exit, now, { gone: true }))
         : failed('remove')
     case 'release':
-      return through ? make(attempts.released(record, attempt, TYPE, now)) : failed('remove')
+      return through ? make(calls.released(record, attempt, TYPE, now)) : failed('remove')
     case 'record-late':
       return make(attempts.lateExitRecorded(record, attempt, TYPE, action.exit, now))
     case 'look':
-      return make(attempts.looked(record, attempt, TYPE, now))
+      return make(calls.looked(record, attempt, TYPE, now))
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { settle } from '../../src/core/lifecycle.ts'
-import { beginAttempt, exitRecorded, startConfirmed } from '../../src/core/attempts.ts'
+import { startConfirmed } from '../../src/core/attempt-calls.ts'
+import { beginAttempt, exitRecorded } from '../../src/core/attempts.ts'
 import type { Change } from '../../src/core/change.ts'
 import type { Decision } from '../../src/core/decide.ts'
 import { inputValidator } from '../../src/core/input-schema.ts'

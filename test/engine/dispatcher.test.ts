@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { exitRecorded, startConfirmed } from '../../src/core/attempts.ts'
+import { startConfirmed } from '../../src/core/attempt-calls.ts'
+import { exitRecorded } from '../../src/core/attempts.ts'
 import { startRank } from '../../src/core/admit.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { newTask, settle, stuck } from '../../src/core/lifecycle.ts'

@@ -89,7 +89,7 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
     pausing: (now) =>
       driver.read(function* () {
         const rows = yield sql`SELECT task_id FROM attempts
-          WHERE state <> 'exited' AND call_again_at > ${now.getTime()}`
+          WHERE state <> 'exited' AND call_failures > 0 AND call_again_at > ${now.getTime()}`
         return rows.map((row) => text(row, 'task_id'))
       }),
 

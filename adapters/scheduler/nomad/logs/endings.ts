@@ -38,7 +38,8 @@ export class Endings {
   async complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(ALL_TOGETHER_MS)])
     const found: Observation[] = []
-    // What has ended last is the most likely not to be recorded yet: it comes first.
+    // What has ended last is the most likely not to be recorded yet: it comes first. Only so many wait for
+    // their turn at a time: a long list holds up what the stream tells by no more than those.
     const waiting = [...units.entries()].sort(([, a], [, b]) => changedAt(a) - changedAt(b))
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

@@ -1,0 +1,119 @@
+import { change, type Change } from './change.ts'
+import { after, callPauseMs, type Policy, STOP_AGAIN_MS } from './dues.ts'
+import type { Attempt, TaskRecord } from './task.ts'
+
+/** What a call to the scheduler changes of an attempt, as pure functions of the record that it is made on. */
+
+/** Written before the scheduler is asked once more. */
+export function startCallBegun(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+): Change {
+  return change(record, policy, { attempt: { ...attempt, startCall: { begunAt: now } } })
+}
+
+/**
+ * What the tag of its image means has been found out. Written before the start is asked for, so that
+ * nothing of the run has ever run another: a crash before this finds it out anew, one after it does not.
+ */
+export function imageResolved(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  image: string,
+): Change {
+  return change(record, policy, { attempt: { ...attempt, image } })
+}
+
+/** The scheduler holds the unit: from here on absence is a loss. */
+export function startConfirmed(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+): Change {
+  return change(record, policy, { attempt: confirmed(attempt, policy, now) })
+}
+
+/** The scheduler is known to hold its unit. */
+export function confirmed(attempt: Attempt, policy: Policy, now: Date): Attempt {
+  if (attempt.confirmedAt !== undefined) return attempt
+  const { callAgainAt: _, ...rest } = attempt
+  return {
+    ...rest,
+    startCall: { ...attempt.startCall, endedAt: now },
+    confirmedAt: now,
+    startDueAt: after(now, policy.startTimeoutMs),
+    callFailures: 0,
+  }
+}
+
+/**
+ * A call to the scheduler did not get through: the row stays, the pause grows. A unit that came back
+ * after its release and could not be removed is one to be released again.
+ */
+export function callFailed(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  call: 'start' | 'stop' | 'remove',
+  now: Date,
+): Change {
+  const callFailures = attempt.callFailures + 1
+  const { releasedAt: _, ...unreleased } = attempt
+  return change(record, policy, {
+    attempt: {
+      ...unreleased,
+      ...(call === 'start' && { startCall: { ...attempt.startCall, endedAt: now } }),
+      callFailures,
+      callAgainAt: after(now, callPauseMs(callFailures)),
+    },
+  })
+}
+
+/** The scheduler answers again: a call that failed is made at once, not after its pause. */
+export function calledAgain(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+): Change | undefined {
+  const { callAgainAt: _, ...unpaused } = attempt
+  if (attempt.callFailures === 0) return undefined
+  return change(record, policy, { attempt: unpaused })
+}
+
+/** A list was asked for: its answer is awaited before asking again. */
+export function looked(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
+  return change(record, policy, { attempt: { ...attempt, lookAgainAt: after(now, 10_000) } })
+}
+
+/**
+ * The scheduler has taken the stop. The first time stays: a list begun after it that lacks the unit is
+ * the end, however often the stop is repeated.
+ */
+export function stopCalled(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  now: Date,
+  logTail?: string,
+): Change | undefined {
+  if (attempt.stop === undefined) return undefined
+  const { callAgainAt: _, ...rest } = attempt
+  const { calledAt } = attempt.stop
+  const stop = {
+    ...attempt.stop,
+    calledAt: calledAt ?? now,
+    ...(logTail !== undefined && { logTail }),
+  }
+  const again = calledAt === undefined ? {} : { callAgainAt: after(now, STOP_AGAIN_MS) }
+  return change(record, policy, { attempt: { ...rest, ...again, stop, callFailures: 0 } })
+}
+
+/** The unit of an attempt that is over is confirmed gone. */
+export function released(record: TaskRecord, attempt: Attempt, policy: Policy, now: Date): Change {
+  const { callAgainAt: _, ...rest } = attempt
+  return change(record, policy, { attempt: { ...rest, callFailures: 0, releasedAt: now } })
+}
