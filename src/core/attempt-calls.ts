@@ -73,6 +73,22 @@ export function callFailed(
   })
 }
 
+/**
+ * The start was refused while one before it, `earlier`, may still come through: refused for good it is
+ * only when asked for once more at a time, `settledAt`, when that cannot be any more.
+ */
+export function startRefusedEarly(
+  record: TaskRecord,
+  attempt: Attempt,
+  policy: Policy,
+  earlier: Attempt['startCall'],
+  settledAt: Date,
+): Change {
+  return change(record, policy, {
+    attempt: { ...attempt, startCall: earlier, callAgainAt: settledAt },
+  })
+}
+
 /** The scheduler answers again: a call that failed is made at once, not after its pause. */
 export function calledAgain(
   record: TaskRecord,

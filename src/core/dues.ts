@@ -6,8 +6,11 @@ import type { TaskType } from './task-type.ts'
  * every 2 s, so that no call outlives the lead that it was made under.
  */
 export const CALL_TIMEOUT_MS = { start: 5_000, stop: 5_000, remove: 5_000 } as const
-/** A start call that is over may still bear fruit for so long: only a later list proves absence. */
-const START_SETTLES_MS = 10_000
+/**
+ * A start call that is over may still bear fruit for so long: only a later list proves absence. dockerd
+ * goes on with what its client has given up, for 20 s from its beginning (`swarmRequestTimeout`).
+ */
+const START_SETTLES_MS = 20_000
 /** A unit must be missing from lists for so long before it counts as lost. */
 export const LOST_AFTER_MS = 10_000
 /** An exit that the bus has not brought to the workflow by then is decided by the leader. */

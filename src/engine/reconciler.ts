@@ -79,7 +79,7 @@ export function createReconciler(deps: {
       case 'start': {
         const begun = startCallBegun(current, action.attempt, policy, clock.now())
         if ((await transitions.apply(begun, lease)) !== 'applied') return
-        return calls.start(current, action.attempt)
+        return calls.start(current, action.attempt, 'again')
       }
       case 'stop':
         return calls.stop(current, action.attempt, policy)

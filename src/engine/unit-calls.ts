@@ -1,7 +1,7 @@
 import * as calls from '../core/attempt-calls.ts'
 import { exitRecorded } from '../core/attempts.ts'
 import type { Change } from '../core/change.ts'
-import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
+import { CALL_TIMEOUT_MS, type Policy, startSettledAt } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Rejected } from '../core/errors.ts'
 import { type ObservedExit, reasonOfRefusal } from '../core/exit.ts'
 import type { Attempt, TaskRecord } from '../core/task.ts'
@@ -23,7 +23,8 @@ const LOG_TAIL_TIMEOUT_MS = 3_000
  * throws.
  */
 export interface UnitCalls {
-  start(record: TaskRecord, attempt: Attempt): Promise<void>
+  /** `again`: the attempt's start has been asked for before, and what came of it is not known. */
+  start(record: TaskRecord, attempt: Attempt, again?: 'again'): Promise<void>
   stop(record: TaskRecord, attempt: Attempt, policy: Policy): Promise<void>
   /** Removes the unit, and only then records that the attempt ended so. */
   fence(record: TaskRecord, attempt: Attempt, exit: ObservedExit): Promise<void>
@@ -94,7 +95,7 @@ export function createUnitCalls(deps: {
     )
   }
 
-  async function startUnit(started: TaskRecord, attempt: Attempt): Promise<void> {
+  async function startUnit(started: TaskRecord, attempt: Attempt, again?: 'again'): Promise<void> {
     const { task } = started
     try {
       const type = await definitions.type(task.definition)
@@ -111,8 +112,13 @@ export function createUnitCalls(deps: {
     } catch (error) {
       if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
       const exit: ObservedExit = { reason: reasonOfRefusal(error.code), message: error.message }
-      // An earlier call, of which nothing was heard, may have come through before this was refused.
-      if (error.code !== 'identity') return fence(started, attempt, exit)
+      if (error.code !== 'identity') {
+        const settledAt = startSettledAt(attempt)
+        if (again && clock.now() < settledAt)
+          return refusedEarly(task.id, attempt, settledAt, error)
+        // An earlier call, of which nothing was heard, may have come through before this was refused.
+        return fence(started, attempt, exit)
+      }
       // Under its name is what is not its own, and no call of ours may touch.
       return record(task.id, attempt.number, (current, latest, policy) =>
         latest.exit === undefined
@@ -123,6 +129,21 @@ export function createUnitCalls(deps: {
     await record(task.id, attempt.number, (current, latest, policy) =>
       latest.exit === undefined && latest.confirmedAt === undefined
         ? calls.startConfirmed(current, latest, policy, clock.now())
+        : undefined,
+    )
+  }
+
+  async function refusedEarly(
+    taskId: string,
+    { number, startCall }: Attempt,
+    settledAt: Date,
+    error: Rejected,
+  ): Promise<void> {
+    const said = { taskId, attempt: number, error: error.message, againAt: settledAt.toISOString() }
+    logger.warn('start.refused-early', said)
+    await record(taskId, number, (current, latest, policy) =>
+      latest.exit === undefined && latest.confirmedAt === undefined
+        ? calls.startRefusedEarly(current, latest, policy, startCall, settledAt)
         : undefined,
     )
   }

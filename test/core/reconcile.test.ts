@@ -681,16 +681,16 @@ describe('reconcile, while a task is being stopped', () => {
     assert.equal(decidedAt(at(1), TYPE, wish(starting(), at(1))), 'stop')
   })
 
-  it('waits for a list begun ten seconds after the last start call before it says cancelled', () => {
+  it('waits for a list begun twenty seconds after the last start call before it says cancelled', () => {
     const failed = applied(
       starting(),
       calls.callFailed(starting(), latest(starting()), TYPE, 'start', at(4)),
     )
     const record = stopped(at(5), wish(failed, at(5)))
-    assert.equal(decidedAt(at(13.9), TYPE, record), 'none')
-    assert.equal(decidedAt(at(14), TYPE, record), 'look')
-    assert.equal(decidedAt(at(13.9), TYPE, record, absent(at(13.9))), 'none')
-    assert.equal(decidedAt(at(14), TYPE, record, absent(at(14))), 'exited: cancelled')
+    assert.equal(decidedAt(at(23.9), TYPE, record), 'none')
+    assert.equal(decidedAt(at(24), TYPE, record), 'look')
+    assert.equal(decidedAt(at(23.9), TYPE, record, absent(at(23.9))), 'none')
+    assert.equal(decidedAt(at(24), TYPE, record, absent(at(24))), 'exited: cancelled')
   })
 
   it('stops a unit that appears after all', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Rejected } from '../../src/core/errors.ts'
+import { Rejected, Unavailable } from '../../src/core/errors.ts'
 import type { FakeProgram } from '../support/fake-scheduler.ts'
 import { fixedTypes, loadedType, runsOneImage, Simulation } from '../support/simulation.ts'
 import { found } from '../support/store.ts'
@@ -109,7 +109,7 @@ describe('asking the scheduler', () => {
     const kept = loadedType('work', { keep: { failed_unit: '1h' } }, { image: 'work:1' })
     await using other = await Simulation.open(fixedTypes(kept))
     const { scheduler } = other
-    scheduler.program = () => ({ startsAfterMs: 20_000 })
+    scheduler.program = () => ({ startsAfterMs: 40_000 })
     scheduler.fault = ({ method }) => (method === 'start' ? 'after' : undefined)
     await other.accept('work', '1')
     await other.advance(100)
@@ -119,6 +119,42 @@ describe('asking the scheduler', () => {
     const { attempts } = await found(other.store, 'work/1')
     assert.equal(attempts[0]?.exit?.reason, 'rejected')
     assert.equal(scheduler.starts(attempts[0].unit), 0)
+  })
+
+  for (const heardOf of ['its failure alone', 'nothing, for its daemon was killed'])
+    it(`takes no refusal for the end while a call before it may still come through, of which was heard ${heardOf}`, async () => {
+      const { scheduler } = simulation
+      scheduler.program = () => ({})
+      const start = scheduler.start.bind(scheduler)
+      let comeThrough: (() => Promise<void>) | undefined
+      scheduler.start = (unit, signal) => {
+        if (comeThrough !== undefined) return Promise.reject(new Rejected('spec', 'no more'))
+        comeThrough = () => start(unit, signal)
+        return heardOf === 'its failure alone'
+          ? Promise.reject(new Unavailable('timeout', 'no answer'))
+          : new Promise(() => undefined)
+      }
+      await simulation.accept('work', '1')
+      if (heardOf !== 'its failure alone') await simulation.crash()
+      await seconds(18)
+      await comeThrough?.()
+      await seconds(90)
+      const { task, attempts } = await record()
+      assert.deepEqual([task.state, attempts.length], ['running', 1])
+      assert.equal(simulation.meter.lateCopies, 0)
+    })
+
+  it('ends an attempt as refused once no call before it can come through any more', async () => {
+    const { scheduler } = simulation
+    let calls = 0
+    scheduler.start = () => {
+      calls += 1
+      const error = calls === 1 ? new Unavailable('timeout', 'no answer') : undefined
+      return Promise.reject(error ?? new Rejected('spec', 'no more'))
+    }
+    await simulation.accept('work', '1')
+    await seconds(70)
+    assert.deepEqual((await exits())[0], ['rejected', 'no more'])
   })
 
   describe('an attempt that is given up before it runs', () => {
