@@ -1,7 +1,8 @@
-import { errorMessage, Unavailable } from '../../../src/core/errors.ts'
+import { errorMessage } from '../../../src/core/errors.ts'
 import type { ObservedExit } from '../../../src/core/exit.ts'
 import type { Observation } from '../../../src/core/unit.ts'
 import type { Logger } from '../../../src/ports/logger.ts'
+import { completed } from '../completed.ts'
 import type { EngineApi } from './engine-api.ts'
 import { tailOf } from './logs.ts'
 import type { Nodes } from './nodes.ts'
@@ -10,8 +11,6 @@ import { isDown } from './sight.ts'
 import type { TaskView } from './views.ts'
 
 const LOG_TAIL_MS = 3_000
-/** Of one list: what has no tail by then is told without. */
-const ALL_TOGETHER_MS = 10_000
 const MOST_AT_A_TIME = 8
 const UNKNOWN_OOM = 'killed; whether its memory ran out is known to its own node alone'
 
@@ -38,19 +37,9 @@ export class Endings {
    * The observations, those of exits with all that can be had in time. `Unavailable` where the signal is
    * aborted: an exit that is told is recorded, with what it has.
    */
-  async complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(ALL_TOGETHER_MS)])
-    const found: Observation[] = []
-    const waiting = [...units.entries()]
-    const work = async (): Promise<void> => {
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        const [i, unit] = next
-        found[i] = await this.#complete(unit, limited)
-      }
-    }
-    await Promise.all(Array.from({ length: MOST_AT_A_TIME }, work))
-    if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
-    return found
+  complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
+    const how = { mostAtATime: MOST_AT_A_TIME, changedAt, signal }
+    return completed(units, how, this.#complete.bind(this))
   }
 
   /** Forgets what belongs to none of these tasks. */
@@ -124,6 +113,11 @@ export class Endings {
     const { Swarm } = await this.#engine.read<{ Swarm?: { NodeID?: string } }>('/info', signal)
     return Swarm?.NodeID ?? ''
   }
+}
+
+/** In ms, by the clock of its node or of a manager. */
+function changedAt({ task }: SeenUnit): number {
+  return Date.parse(task?.Status.Timestamp ?? '') || 0
 }
 
 interface ContainerView {

@@ -1,4 +1,4 @@
-import type { Labels } from './labels.ts'
+import type { Labels } from '../unit-labels.ts'
 
 /**
  * What is read of the swarm's objects: only these fields, so that whatever else can tell of tasks

@@ -1,6 +1,7 @@
-import { Unavailable, errorMessage } from '../../../../src/core/errors.ts'
+import { errorMessage } from '../../../../src/core/errors.ts'
 import type { Observation } from '../../../../src/core/unit.ts'
 import type { Logger } from '../../../../src/ports/logger.ts'
+import { completed } from '../../completed.ts'
 import type { NomadApi } from '../client/nomad-api.ts'
 import { hasStarted, tailOf } from './logs.ts'
 import type { SeenUnit } from '../sight/sight.ts'
@@ -9,8 +10,6 @@ import type { AllocationView } from '../views.ts'
 
 /** From its turn on: what waited behind others for a node would be lost with them. */
 const LOG_TAIL_MS = 3_000
-/** Of one list: what has no tail by then is told without. */
-const ALL_TOGETHER_MS = 10_000
 /** Of which each asks for two outputs, over six connections. */
 const MOST_AT_A_TIME = 3
 
@@ -35,21 +34,10 @@ export class Endings {
    * The observations, those of exits with the end of the output where it can be had in time.
    * `Unavailable` where the signal is aborted: an exit that is told is recorded, with what it has.
    */
-  async complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(ALL_TOGETHER_MS)])
-    const found: Observation[] = []
-    // What has ended last is the most likely not to be recorded yet: it comes first. Only so many wait for
-    // their turn at a time: a long list holds up what the stream tells by no more than those.
-    const waiting = [...units.entries()].sort(([, a], [, b]) => changedAt(a) - changedAt(b))
-    const work = async (): Promise<void> => {
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        const [i, unit] = next
-        found[i] = await this.#complete(unit, limited)
-      }
-    }
-    await Promise.all(Array.from({ length: MOST_AT_A_TIME }, work))
-    if (signal.aborted) throw new Unavailable('aborted', 'the call was given up', signal.reason)
-    return found
+  complete(units: readonly SeenUnit[], signal: AbortSignal): Promise<readonly Observation[]> {
+    // No more of a list wait for their turn than have one: it holds up what the stream tells by no more.
+    const how = { mostAtATime: MOST_AT_A_TIME, changedAt, signal }
+    return completed(units, how, this.#complete.bind(this))
   }
 
   /** Forgets what belongs to none of these allocations. */

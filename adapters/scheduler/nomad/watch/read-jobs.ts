@@ -1,5 +1,5 @@
 import type { NomadApi } from '../client/nomad-api.ts'
-import { META } from '../identity.ts'
+import { LABEL } from '../../unit-labels.ts'
 import type { AllocationView, EvaluationView, JobView } from '../views.ts'
 import { type Reading, TELLING } from './job-states.ts'
 
@@ -21,7 +21,7 @@ export async function readJobs(
   const jobs = await api.list<JobView>('/v1/jobs', signal, {
     prefix: UNIT_PREFIX,
     meta: true,
-    filter: `Meta["${META.installation}"] == ${JSON.stringify(installation)}`,
+    filter: `Meta["${LABEL.installation}"] == ${JSON.stringify(installation)}`,
   })
   const allocations = await api.list<AllocationView>('/v1/allocations', signal, { filter: ours })
   const telling = `${ours} and (${TELLING})`

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { list, number, text } from '../../../../src/core/compose/reader.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../../src/core/json.ts'
 import type { UnitSpec } from '../../../../src/core/unit.ts'
-import { labelsOf } from '../labels.ts'
+import { unitLabelsOf } from '../labels.ts'
 import { flag, nanoseconds, pairs, present, presentOrNone, refused, texts } from './draft.ts'
 import type { SwarmFacts } from './draft.ts'
 import { environmentOf, noNul } from './environment.ts'
@@ -19,7 +19,7 @@ export function containerSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
   const groups = list(compose['group_add']).map((one) => text(one, 'group_add') ?? '')
   return present({
     Image: facts.image,
-    Labels: { ...pairs(compose['labels'], 'labels'), ...labelsOf(unit) },
+    Labels: { ...pairs(compose['labels'], 'labels'), ...unitLabelsOf(unit) },
     Command: wordsOf(service.entrypoint, 'entrypoint'),
     Args: wordsOf(service.command, 'command'),
     Hostname: text(compose['hostname'], 'hostname'),

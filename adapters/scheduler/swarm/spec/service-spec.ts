@@ -1,7 +1,7 @@
 import { object, text } from '../../../../src/core/compose/reader.ts'
 import type { Json, JsonObject } from '../../../../src/core/json.ts'
 import type { UnitSpec } from '../../../../src/core/unit.ts'
-import { labelsOf } from '../labels.ts'
+import { unitLabelsOf } from '../labels.ts'
 import { containerSpecOf } from './container-spec.ts'
 import { pairs, present, presentOrNone } from './draft.ts'
 import type { SwarmFacts } from './draft.ts'
@@ -26,7 +26,7 @@ export function serviceSpecOf(unit: UnitSpec, facts: SwarmFacts): JsonObject {
   const deployLabels = pairs(object(compose['deploy'], 'deploy')['labels'], 'deploy.labels')
   return present({
     Name: unit.name,
-    Labels: { ...deployLabels, ...labelsOf(unit) },
+    Labels: { ...deployLabels, ...unitLabelsOf(unit) },
     TaskTemplate: present({
       ContainerSpec: containerSpecOf(unit, facts),
       Resources: resourcesOf(unit),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { META, metaOf, unitOf } from '../../../../adapters/scheduler/nomad/identity.ts'
+import { metaOf, unitOf } from '../../../../adapters/scheduler/nomad/identity.ts'
+import { LABEL } from '../../../../adapters/scheduler/unit-labels.ts'
 import { unitNamed } from '../../../contract/scheduler-adapter.ts'
 
 const unit = unitNamed('lh-t-1')
@@ -29,17 +30,17 @@ describe('the identity of a Nomad job', () => {
 
   it('is as it was written where there is nothing to escape, so that lists can be filtered by it', () => {
     const Meta = metaOf({ ...unit, identity: { ...unit.identity, taskId: 'encode-video/42' } })
-    assert.equal(Meta[META.taskId], 'encode-video/42')
+    assert.equal(Meta[LABEL.taskId], 'encode-video/42')
   })
 
   it('is nobody’s of ours where a part of it is missing or no number', () => {
     const whole = metaOf(unit)
-    for (const key of Object.values(META)) {
-      if (key === META.logTailBytes) continue
+    for (const key of Object.values(LABEL)) {
+      if (key === LABEL.logTailBytes) continue
       const { [key]: _, ...rest } = whole
       assert.equal(unitOf({ ID: unit.name, Meta: rest }), undefined, key)
     }
-    assert.equal(unitOf({ ID: unit.name, Meta: { ...whole, [META.run]: 'x' } }), undefined)
+    assert.equal(unitOf({ ID: unit.name, Meta: { ...whole, [LABEL.run]: 'x' } }), undefined)
     assert.equal(unitOf({ ID: unit.name }), undefined)
   })
 })

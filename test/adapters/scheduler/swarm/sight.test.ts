@@ -3,7 +3,7 @@ import { unitsOf } from '../../../../adapters/scheduler/swarm/observe.ts'
 import { sightOf } from '../../../../adapters/scheduler/swarm/sight.ts'
 import { exitOf } from '../../../../adapters/scheduler/swarm/task-exit.ts'
 import type { NodeView, TaskView } from '../../../../adapters/scheduler/swarm/views.ts'
-import { labelsOf } from '../../../../adapters/scheduler/swarm/labels.ts'
+import { unitLabelsOf } from '../../../../adapters/scheduler/swarm/labels.ts'
 import { unitNamed } from '../../../contract/scheduler-adapter.ts'
 
 const now = new Date('2026-01-01T00:01:00Z')
@@ -40,7 +40,7 @@ const taskOf = ({
     ...(err !== undefined && { Err: err }),
     ...(code !== undefined && { ContainerStatus: { ContainerID: 'c', ExitCode: code } }),
   },
-  Spec: { ContainerSpec: { Labels: labelsOf(unit), StopGracePeriod: 10e9 } },
+  Spec: { ContainerSpec: { Labels: unitLabelsOf(unit), StopGracePeriod: 10e9 } },
 })
 
 const nodeOf = (state: string): NodeView => ({
@@ -517,7 +517,7 @@ describe('a Swarm task that is not over', () => {
 })
 
 describe('the units of a swarm', () => {
-  const service = { ID: 's1', Spec: { Name: unit.name, Labels: labelsOf(unit) } }
+  const service = { ID: 's1', Spec: { Name: unit.name, Labels: unitLabelsOf(unit) } }
   const nodes = new Map([['n1', nodeOf('ready')]])
   const seen = (tasks: readonly TaskView[], services = [service]) =>
     unitsOf(services, tasks, nodes, now).map(({ observation }) => observation)
