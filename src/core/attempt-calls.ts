@@ -1,5 +1,12 @@
 import { change, type Change } from './change.ts'
-import { after, callPauseMs, type Policy, STOP_AGAIN_MS } from './dues.ts'
+import {
+  after,
+  callPauseMs,
+  mayStillStart,
+  type Policy,
+  startSettlesAt,
+  STOP_AGAIN_MS,
+} from './dues.ts'
 import type { Attempt, TaskRecord } from './task.ts'
 
 /** What a call to the scheduler changes of an attempt, as pure functions of the record that it is made on. */
@@ -11,7 +18,9 @@ export function startCallBegun(
   policy: Policy,
   now: Date,
 ): Change {
-  return change(record, policy, { attempt: { ...attempt, startCall: { begunAt: now } } })
+  return change(record, policy, {
+    attempt: { ...attempt, startCall: { begunAt: now }, startSettlesAt: startSettlesAt(now) },
+  })
 }
 
 /**
@@ -74,22 +83,32 @@ export function callFailed(
 }
 
 /**
- * The start was refused while one before it, `earlier`, may still come through: refused for good it is
- * only when asked for once more at a time, `settledAt`, when that cannot be any more.
+ * The start call that began then was answered, or came to nothing before it was made: nothing comes of it
+ * any more, of those before it until `earlier`. As it is where it was asked again since, or the clock set.
  */
-export function startRefusedEarly(
+export function startAnswered(attempt: Attempt, begunAt: Date, earlier: Date | undefined): Attempt {
+  if (attempt.startCall.begunAt.getTime() !== begunAt.getTime()) return attempt
+  const { startSettlesAt: _, ...rest } = attempt
+  return earlier === undefined ? rest : { ...rest, startSettlesAt: earlier }
+}
+
+/**
+ * The scheduler refuses the start. While a call before it may still come through, that is not the end: it
+ * is asked for once more when none can.
+ */
+export function startRefused(
   record: TaskRecord,
   attempt: Attempt,
   policy: Policy,
-  earlier: Attempt['startCall'],
-  settledAt: Date,
+  now: Date,
 ): Change {
-  return change(record, policy, {
-    attempt: { ...attempt, startCall: earlier, callAgainAt: settledAt },
-  })
+  const { callAgainAt: _, ...rest } = attempt
+  const again = mayStillStart(attempt, now) && { callAgainAt: attempt.startSettlesAt }
+  const startCall = { ...attempt.startCall, endedAt: now }
+  return change(record, policy, { attempt: { ...rest, ...again, startCall, callFailures: 0 } })
 }
 
-/** The scheduler answers again: a call that failed is made at once, not after its pause. */
+/** The scheduler answers again: a call that failed is made at once. Undefined: none has. */
 export function calledAgain(
   record: TaskRecord,
   attempt: Attempt,

@@ -1,6 +1,6 @@
 import { confirmed } from './attempt-calls.ts'
 import { change, type Change } from './change.ts'
-import { after, type Policy } from './dues.ts'
+import { after, later, type Policy, startSettlesAt } from './dues.ts'
 import { exitedEvents, startedEvents } from './events.ts'
 import { type Exit, type ExitReason, faultOf, type ObservedExit } from './exit.ts'
 import { type Attempt, attemptsOfRun, type Stop, type TaskRecord } from './task.ts'
@@ -18,6 +18,7 @@ export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, n
     state: 'starting',
     createdAt: now,
     startCall: { begunAt: now },
+    startSettlesAt: startSettlesAt(now),
     callFailures: 0,
     ...(image !== undefined && { image }),
   }
@@ -143,7 +144,8 @@ export function exitRecorded(
       callFailures: 0,
       exit,
       exitedAt: now,
-      releaseAt: after(now, kept),
+      // Its name is held until then: a start that comes through late finds it taken.
+      releaseAt: later(after(now, kept), attempt.startSettlesAt),
       ...(gone && { releasedAt: now }),
     },
     events: ({ task }) => [

@@ -7,10 +7,10 @@ import type { TaskType } from './task-type.ts'
  */
 export const CALL_TIMEOUT_MS = { start: 5_000, stop: 5_000, remove: 5_000 } as const
 /**
- * A start call that is over may still bear fruit for so long: only a later list proves absence. dockerd
- * goes on with what its client has given up, for 20 s from its beginning (`swarmRequestTimeout`).
+ * A start call that is not answered may come through for so long from its beginning. dockerd goes on with
+ * what its client has given up, for 20 s (`swarmRequestTimeout`), and what is proposed by then is made.
  */
-const START_SETTLES_MS = 20_000
+const START_SETTLES_MS = 25_000
 /** A unit must be missing from lists for so long before it counts as lost. */
 export const LOST_AFTER_MS = 10_000
 /** An exit that the bus has not brought to the workflow by then is decided by the leader. */
@@ -45,7 +45,7 @@ export function dues(record: TaskRecord, policy: Policy, leadingSince?: Date): r
   for (const attempt of attempts) {
     if (attempt.exit === undefined || attempt.releasedAt !== undefined) continue
     found.push({
-      at: later(attempt.releaseAt ?? task.createdAt, attempt),
+      at: afterPause(attempt.releaseAt ?? task.createdAt, attempt),
       what: 'release',
       attempt,
     })
@@ -71,12 +71,11 @@ function liveDues(
   policy: Policy,
   leadingSince: Date | undefined,
 ): Due[] {
-  const { stop, startCall, confirmedAt, startDueAt, attemptDueAt } = attempt
+  const { stop, startCall, confirmedAt, startDueAt, attemptDueAt, startSettlesAt } = attempt
   const found: Due[] = []
   const look = (at: Date): void => {
-    const { lookAgainAt } = attempt
-    const looked = lookAgainAt !== undefined && lookAgainAt > at ? lookAgainAt : at
-    found.push({ at: later(looked, attempt), what: 'look', attempt })
+    const looked = later(at, attempt.lookAgainAt)
+    found.push({ at: afterPause(looked, attempt), what: 'look', attempt })
   }
   const borneUntil = unreachableUntil(attempt, policy)
   // A node may be back without a word: only a list begun by then says that it is not.
@@ -93,7 +92,7 @@ function liveDues(
     if (confirmedAt === undefined && task.stuck === undefined) {
       const { begunAt, endedAt } = startCall
       const over = endedAt ?? (leadingSince && begunAt < leadingSince ? leadingSince : undefined)
-      const at = later(over ?? after(begunAt, CALL_TIMEOUT_MS.start + 1000), attempt)
+      const at = afterPause(over ?? after(begunAt, CALL_TIMEOUT_MS.start + 1000), attempt)
       found.push({ at, what: 'start', attempt })
     }
     if (attempt.missingSince !== undefined) {
@@ -102,21 +101,25 @@ function liveDues(
     return found
   }
   if (stop.calledAt === undefined) {
-    found.push({ at: later(stop.at, attempt), what: 'stop', attempt })
+    found.push({ at: afterPause(stop.at, attempt), what: 'stop', attempt })
   } else {
     const ended = after(stop.calledAt, policy.service.stopGraceMs + STOP_AGAIN_MS)
-    found.push({ at: later(ended, attempt), what: 'stop', attempt })
-    if (confirmedAt === undefined) {
-      look(startSettledAt(attempt))
-    }
+    found.push({ at: afterPause(ended, attempt), what: 'stop', attempt })
+    // The unit may come by a call that is not answered: only a list begun when none can shows the end.
+    const settles = startSettlesAt !== undefined && startSettlesAt > stop.calledAt
+    if (confirmedAt === undefined || settles) look(settles ? startSettlesAt : stop.calledAt)
   }
   return found
 }
 
-/** A list begun from then on shows the unit, if the start calls that are over made one. */
-export function startSettledAt({ startCall }: Attempt): Date {
-  const endedAt = startCall.endedAt ?? after(startCall.begunAt, CALL_TIMEOUT_MS.start)
-  return after(endedAt, START_SETTLES_MS)
+/** When a start call that begins at `begunAt` and is not answered can come through no more. */
+export function startSettlesAt(begunAt: Date): Date {
+  return after(begunAt, START_SETTLES_MS)
+}
+
+/** Whether a start call that was not answered may still make the unit, also once more. */
+export function mayStillStart({ startSettlesAt: settlesAt }: Attempt, now: Date): boolean {
+  return settlesAt !== undefined && now < settlesAt
 }
 
 /** When the reconciler must look at the task again. */
@@ -140,8 +143,12 @@ export function unreachableUntil(
 }
 
 /** A call to the scheduler that has failed waits for its pause. */
-function later(at: Date, { callAgainAt }: Attempt): Date {
-  return callAgainAt !== undefined && callAgainAt > at ? callAgainAt : at
+function afterPause(at: Date, { callAgainAt }: Attempt): Date {
+  return later(at, callAgainAt)
+}
+
+export function later(at: Date, other: Date | undefined): Date {
+  return other !== undefined && other > at ? other : at
 }
 
 /** The pause after `failures` failed calls in a row: 1 s, doubling to a minute. */

@@ -1,6 +1,6 @@
 import * as attempts from './attempts.ts'
 import type { Change } from './change.ts'
-import { dues, type Policy, startSettledAt, LOST_AFTER_MS, unreachableUntil } from './dues.ts'
+import { dues, LOST_AFTER_MS, mayStillStart, type Policy, unreachableUntil } from './dues.ts'
 import type { ExitReason, ObservedExit } from './exit.ts'
 import { deadlinePassed, stuck } from './lifecycle.ts'
 import { type Attempt, currentAttempt, type Stop, type TaskRecord } from './task.ts'
@@ -133,7 +133,7 @@ function whenSeen(
       if (until === undefined || listedAt === undefined || listedAt < until) {
         return asAction(attempts.seenUnreachable(record, attempt, policy, now))
       }
-      return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: nodeLost(attempt) }
+      return fence(attempt, nodeLost(attempt), now)
     }
   }
 }
@@ -165,8 +165,7 @@ function whenAbsent(
   const { stop, confirmedAt, missingSince } = attempt
   if (stop !== undefined) {
     const called = stop.calledAt !== undefined && listedAt > stop.calledAt
-    const settled = confirmedAt !== undefined || listedAt >= startSettledAt(attempt)
-    if (!called || !settled) return NONE
+    if (!called || mayStillStart(attempt, listedAt)) return NONE
     const exit = { reason: stop.reason }
     return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { gone: true }))
   }
@@ -176,7 +175,14 @@ function whenAbsent(
     return asAction(attempts.seenMissing(record, attempt, policy, listedAt))
   }
   if (listedAt.getTime() < missingSince.getTime() + LOST_AFTER_MS) return NONE
-  return pausing(attempt, now) ? NONE : { kind: 'fence', attempt, exit: lost(attempt) }
+  return fence(attempt, lost(attempt), now)
+}
+
+/** Not while a start may still come through: it would make the unit anew that has just been removed. */
+function fence(attempt: Attempt, exit: ObservedExit, now: Date): Action {
+  return pausing(attempt, now) || mayStillStart(attempt, now)
+    ? NONE
+    : { kind: 'fence', attempt, exit }
 }
 
 /**

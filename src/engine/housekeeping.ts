@@ -1,4 +1,5 @@
 import { change } from '../core/change.ts'
+import { later } from '../core/dues.ts'
 import { errorMessage, LeaseLost } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventLog } from '../ports/event-log.ts'
@@ -48,12 +49,13 @@ export async function runHousekeeping(deps: {
         task.id,
         async (record) => {
           const kept = record.attempts.find(
-            ({ exit, releasedAt, releaseAt }) =>
-              exit && !releasedAt && releaseAt && releaseAt > clock.now(),
+            ({ exit, releasedAt, releaseAt, startSettlesAt }) =>
+              exit && !releasedAt && releaseAt && releaseAt > later(clock.now(), startSettlesAt),
           )
           if (kept === undefined) return undefined
           const policy = await definitions.policy(record.task.definition)
-          return change(record, policy, { attempt: { ...kept, releaseAt: clock.now() } })
+          const releaseAt = later(clock.now(), kept.startSettlesAt)
+          return change(record, policy, { attempt: { ...kept, releaseAt } })
         },
         lease,
       )

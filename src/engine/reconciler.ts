@@ -29,7 +29,10 @@ export interface Reconciler {
   see(taskId: string, sighting: Sighting): Promise<void>
   /** The row says `starting(n)`, written just now by this leader: asks the scheduler. Does not wait. */
   start(taskId: string): void
-  /** The scheduler answers again: calls that failed are made without their pause. Throws what the store throws. */
+  /**
+   * The scheduler answers again: calls about live attempts that failed are made without their pause. Does
+   * not wait for them. Throws what the store throws.
+   */
   callAgain(): Promise<void>
   /** Runs what is due until the signal is aborted and nothing is under way any more. */
   run(): Promise<void>
@@ -79,7 +82,8 @@ export function createReconciler(deps: {
       case 'start': {
         const begun = startCallBegun(current, action.attempt, policy, clock.now())
         if ((await transitions.apply(begun, lease)) !== 'applied') return
-        return calls.start(current, action.attempt, 'again')
+        const { startSettlesAt } = action.attempt
+        return calls.start(current, begun.attempts[0] ?? action.attempt, startSettlesAt)
       }
       case 'stop':
         return calls.stop(current, action.attempt, policy)
@@ -129,7 +133,7 @@ export function createReconciler(deps: {
   }
 
   /** A failure leaves the row as it is; the due time or the next list brings it back. */
-  async function attempt(taskId: string, work: () => Promise<void>): Promise<void> {
+  async function attempt(taskId: string, work: () => Promise<unknown>): Promise<void> {
     try {
       await work()
     } catch (error) {
@@ -181,8 +185,10 @@ export function createReconciler(deps: {
           const current = await tasks.find(taskId)
           const latest = current?.attempts.at(-1)
           if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return
-          if (latest?.exit !== undefined || latest?.stop !== undefined) return
-          if (latest !== undefined) await calls.start(current, latest)
+          if (latest === undefined || latest.exit !== undefined || latest.stop !== undefined) return
+          // It waited here for so long that the start has been asked for already: it is due by itself.
+          if (latest.startCall.begunAt > latest.createdAt) return
+          await calls.start(current, latest)
         }),
       )
       started.catch(() => {
@@ -197,8 +203,18 @@ export function createReconciler(deps: {
         const policy = await definitions.policy(current.task.definition)
         return calledAgain(current, latest, policy)
       }
-      const taskIds = await tasks.pausing(clock.now())
-      await Promise.all(taskIds.map((taskId) => transitions.change(taskId, unpause, lease)))
+      const waiting = [...(await tasks.callsFailed())]
+      const work = async (): Promise<void> => {
+        for (let id = waiting.pop(); id !== undefined && !signal.aborted; id = waiting.pop()) {
+          const taskId = id
+          // After the call that is being made: where that fails, it pauses no longer than the others.
+          const called = () => attempt(taskId, () => transitions.change(taskId, unpause, lease))
+          await queue.run(taskId, called).catch(() => {
+            // Reported by `attempt`; its pause is left to it.
+          })
+        }
+      }
+      void Promise.all(Array.from({ length: BATCH }, work))
     },
 
     async run() {

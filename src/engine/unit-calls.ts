@@ -1,7 +1,7 @@
 import * as calls from '../core/attempt-calls.ts'
 import { exitRecorded } from '../core/attempts.ts'
-import type { Change } from '../core/change.ts'
-import { CALL_TIMEOUT_MS, type Policy, startSettledAt } from '../core/dues.ts'
+import { change, type Change } from '../core/change.ts'
+import { CALL_TIMEOUT_MS, type Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Rejected } from '../core/errors.ts'
 import { type ObservedExit, reasonOfRefusal } from '../core/exit.ts'
 import type { Attempt, TaskRecord } from '../core/task.ts'
@@ -23,8 +23,11 @@ const LOG_TAIL_TIMEOUT_MS = 3_000
  * throws.
  */
 export interface UnitCalls {
-  /** `again`: the attempt's start has been asked for before, and what came of it is not known. */
-  start(record: TaskRecord, attempt: Attempt, again?: 'again'): Promise<void>
+  /**
+   * The attempt as it was written before this call. `earlierSettlesAt`: until then a start call before it
+   * may still come through; absent: none can.
+   */
+  start(record: TaskRecord, attempt: Attempt, earlierSettlesAt?: Date): Promise<void>
   stop(record: TaskRecord, attempt: Attempt, policy: Policy): Promise<void>
   /** Removes the unit, and only then records that the attempt ended so. */
   fence(record: TaskRecord, attempt: Attempt, exit: ObservedExit): Promise<void>
@@ -80,6 +83,7 @@ export function createUnitCalls(deps: {
     attempt: Attempt,
     kind: keyof typeof CALL_TIMEOUT_MS,
     error: unknown,
+    known: (latest: Attempt) => Attempt = (latest) => latest,
   ): Promise<void> {
     if (error instanceof LeaseLost) throw error
     logger.warn(`${kind}.failed`, {
@@ -91,61 +95,79 @@ export function createUnitCalls(deps: {
     await record(taskId, attempt.number, (current, latest, policy) =>
       latest.exit !== undefined && kind !== 'remove'
         ? undefined
-        : calls.callFailed(current, latest, policy, kind, clock.now()),
+        : calls.callFailed(current, known(latest), policy, kind, clock.now()),
     )
   }
 
-  async function startUnit(started: TaskRecord, attempt: Attempt, again?: 'again'): Promise<void> {
+  async function startUnit(
+    started: TaskRecord,
+    attempt: Attempt,
+    earlierSettlesAt?: Date,
+  ): Promise<void> {
     const { task } = started
+    const { number } = attempt
+    const progress = { asked: false }
+    let wanted: boolean
+    /** For what is certain of this call: that it was answered, or never made. */
+    const answered = (latest: Attempt): Attempt =>
+      calls.startAnswered(latest, attempt.startCall.begunAt, earlierSettlesAt)
     try {
       const type = await definitions.type(task.definition)
       const unitWith = (image?: string) =>
         unitSpecFor(installation, type, task, { ...attempt, ...(image !== undefined && { image }) })
-      const asked = await call('start', async (aborted) => {
+      wanted = await call('start', async (aborted) => {
         const image =
           attempt.image === undefined ? await scheduler.resolve?.(unitWith(), aborted) : undefined
-        if (image !== undefined && !(await keepImage(task.id, attempt.number, image))) return false
+        if (image !== undefined && !(await keepImage(task.id, number, image))) return false
+        progress.asked = true
         await scheduler.start(unitWith(image), aborted)
         return true
       })
-      if (!asked) return
     } catch (error) {
-      if (!(error instanceof Rejected)) return failed(task.id, attempt, 'start', error)
+      if (!(error instanceof Rejected)) {
+        return failed(task.id, attempt, 'start', error, progress.asked ? undefined : answered)
+      }
       const exit: ObservedExit = { reason: reasonOfRefusal(error.code), message: error.message }
       if (error.code !== 'identity') {
-        const settledAt = startSettledAt(attempt)
-        if (again && clock.now() < settledAt)
-          return refusedEarly(task.id, attempt, settledAt, error)
-        // An earlier call, of which nothing was heard, may have come through before this was refused.
-        return fence(started, attempt, exit)
+        if (await refusedForGood(task.id, number, answered, error)) {
+          // An earlier call, of which nothing was heard, may have come through before this was refused.
+          await fence(started, attempt, exit)
+        }
+        return
       }
       // Under its name is what is not its own, and no call of ours may touch.
-      return record(task.id, attempt.number, (current, latest, policy) =>
+      return record(task.id, number, (current, latest, policy) =>
         latest.exit === undefined
-          ? exitRecorded(current, latest, policy, exit, clock.now(), { gone: true })
+          ? exitRecorded(current, answered(latest), policy, exit, clock.now(), { gone: true })
           : undefined,
       )
     }
-    await record(task.id, attempt.number, (current, latest, policy) =>
-      latest.exit === undefined && latest.confirmedAt === undefined
-        ? calls.startConfirmed(current, latest, policy, clock.now())
-        : undefined,
-    )
+    await record(task.id, number, (current, latest, policy) => {
+      if (latest.exit !== undefined || latest.confirmedAt !== undefined) return undefined
+      const known = answered(latest)
+      return wanted
+        ? calls.startConfirmed(current, known, policy, clock.now())
+        : change(current, policy, { attempt: known })
+    })
   }
 
-  async function refusedEarly(
+  /** Records the refusal; false where it is not the end, for a call before may still come through. */
+  async function refusedForGood(
     taskId: string,
-    { number, startCall }: Attempt,
-    settledAt: Date,
-    error: Rejected,
-  ): Promise<void> {
-    const said = { taskId, attempt: number, error: error.message, againAt: settledAt.toISOString() }
-    logger.warn('start.refused-early', said)
-    await record(taskId, number, (current, latest, policy) =>
-      latest.exit === undefined && latest.confirmedAt === undefined
-        ? calls.startRefusedEarly(current, latest, policy, startCall, settledAt)
-        : undefined,
-    )
+    number: number,
+    answered: (latest: Attempt) => Attempt,
+    { message: error }: Rejected,
+  ): Promise<boolean> {
+    let againAt: Date | undefined
+    await record(taskId, number, (current, latest, policy) => {
+      if (latest.exit !== undefined || latest.confirmedAt !== undefined) return undefined
+      const refused = calls.startRefused(current, answered(latest), policy, clock.now())
+      againAt = refused.attempts[0]?.callAgainAt
+      return refused
+    })
+    if (againAt === undefined) return true
+    logger.warn('start.refused-early', { taskId, attempt: number, error, againAt })
+    return false
   }
 
   /**

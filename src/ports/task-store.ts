@@ -49,8 +49,8 @@ export interface TaskStore {
   inFlight(): Promise<readonly Group[]>
   /** Those attempts' units and tasks. */
   liveUnits(): Promise<readonly { readonly unit: string; readonly taskId: string }[]>
-  /** Tasks of those attempts about which a call has failed that is not to be made again before a time after `now`. */
-  pausing(now: Date): Promise<readonly string[]>
+  /** The tasks of those attempts about whom the latest call to the scheduler has failed. */
+  callsFailed(): Promise<readonly string[]>
 
   /**
    * Queued tasks that are due and not stuck, in the order in which they start (`startRank`), of the

@@ -125,6 +125,7 @@ export function taskContract(given: () => StoreCase): void {
       const attempt = newAttempt(clock, 1, {
         state: 'exited',
         startCall: { begunAt: at, endedAt: at },
+        startSettlesAt: at,
         confirmedAt: at,
         startDueAt: at,
         startedAt: at,

@@ -44,6 +44,7 @@ export function upkeepContract(given: () => StoreCase): void {
           unreachableSince: at(3),
           missingSince: at(4),
           callAgainAt: at(5),
+          startSettlesAt: at(6),
         },
       )
       await store.tasks.apply(changeOf(live, {}, { wakeAt: at(1000) }))
@@ -73,6 +74,7 @@ export function upkeepContract(given: () => StoreCase): void {
       assert.deepEqual(attempt.unreachableSince, at(10_003))
       assert.deepEqual(attempt.missingSince, at(10_004))
       assert.deepEqual(attempt.callAgainAt, at(10_005))
+      assert.deepEqual(attempt.startSettlesAt, at(10_006))
       assert.deepEqual(after.task.deadlineAt, at(50_000))
       assert.deepEqual(await store.tasks.nextDue(), at(11_000))
       assert.deepEqual((await found(store, 'encode/retry')).task.dueAt, at(11_000))

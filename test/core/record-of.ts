@@ -58,7 +58,9 @@ export function starting(now = T0, from = queued()): TaskRecord {
 }
 
 export function confirmed(now = T0, from = starting(now)): TaskRecord {
-  return applied(from, calls.startConfirmed(from, latest(from), TYPE, now))
+  const attempt = latest(from)
+  const answered = calls.startAnswered(attempt, attempt.startCall.begunAt, undefined)
+  return applied(from, calls.startConfirmed(from, answered, TYPE, now))
 }
 
 export function running(now = T0, from = confirmed(now)): TaskRecord {

@@ -106,7 +106,12 @@ function carriedOut(record: TaskRecord, action: Action, now: Date, through: bool
       const begun = make(calls.startCallBegun(record, attempt, TYPE, now))
       const latest = currentAttempt(begun)!
       const change = through
-        ? calls.startConfirmed(begun, latest, TYPE, now)
+        ? calls.startConfirmed(
+            begun,
+            calls.startAnswered(latest, now, attempt.startSettlesAt),
+            TYPE,
+            now,
+          )
         : calls.callFailed(begun, latest, TYPE, 'start', now)
       return applied(begun, change)
     }

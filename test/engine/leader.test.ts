@@ -424,6 +424,41 @@ describe('the reconciler', () => {
       assert.deepEqual(running, ['work/started'])
     })
 
+  it('makes a call again at once that was under way when the scheduler came back, and failed', async () => {
+    await using simulation = await Simulation.open(fixedTypes(TYPE))
+    const { scheduler } = simulation
+    scheduler.program = () => ({})
+    await simulation.accept('work', '1')
+    // Long enough for a list of it to be no news any more.
+    await pass(simulation, 130)
+    const stop = scheduler.stop.bind(scheduler)
+    const away = new Unavailable('away', 'no answer')
+    scheduler.fault = () => 'before'
+    scheduler.stop = () => Promise.reject(away)
+    scheduler.breakWatches()
+    await simulation.process.control.cancel({ taskId: 'work/1' })
+    await pass(simulation, 62)
+    let fail: (() => void) | undefined
+    scheduler.stop = () =>
+      new Promise((_, reject) => {
+        fail = () => {
+          reject(away)
+        }
+      })
+    while (fail === undefined) await pass(simulation, 1)
+    let lists = 0
+    scheduler.fault = ({ method }) => {
+      if (method === 'list') lists += 1
+      return undefined
+    }
+    scheduler.stop = stop
+    while (lists === 0) await pass(simulation, 1)
+    assert.equal(scheduler.running().length, 1, 'the stop is under way')
+    fail()
+    await pass(simulation, 2)
+    assert.deepEqual(scheduler.running(), [])
+  })
+
   it('does not call for a removal again and again while the scheduler does not answer', async () => {
     await using simulation = await Simulation.open(fixedTypes(TYPE))
     const { scheduler } = simulation

@@ -121,28 +121,63 @@ describe('asking the scheduler', () => {
     assert.equal(scheduler.starts(attempts[0].unit), 0)
   })
 
-  for (const heardOf of ['its failure alone', 'nothing, for its daemon was killed'])
-    it(`takes no refusal for the end while a call before it may still come through, of which was heard ${heardOf}`, async () => {
-      const { scheduler } = simulation
-      scheduler.program = () => ({})
-      const start = scheduler.start.bind(scheduler)
-      let comeThrough: (() => Promise<void>) | undefined
-      scheduler.start = (unit, signal) => {
-        if (comeThrough !== undefined) return Promise.reject(new Rejected('spec', 'no more'))
-        comeThrough = () => start(unit, signal)
-        return heardOf === 'its failure alone'
-          ? Promise.reject(new Unavailable('timeout', 'no answer'))
-          : new Promise(() => undefined)
-      }
+  /** The first start call is not answered, and comes through when that is called for. */
+  function unanswered(how: 'fails' | 'hangs', then?: typeof simulation.scheduler.start) {
+    const { scheduler } = simulation
+    const start = scheduler.start.bind(scheduler)
+    let first: (() => Promise<void>) | undefined
+    scheduler.start = (...call) => {
+      if (first !== undefined) return (then ?? start)(...call)
+      first = () => start(call[0], new AbortController().signal)
+      return how === 'hangs'
+        ? new Promise(() => undefined)
+        : Promise.reject(new Unavailable('timeout', 'no answer'))
+    }
+    return () => first!()
+  }
+
+  const refuse = () => Promise.reject(new Rejected('spec', 'no more'))
+
+  for (const how of ['fails', 'hangs'] as const)
+    it(`takes no refusal for the end while a call that ${how} may still come through`, async () => {
+      simulation.scheduler.program = () => ({})
+      const comesThrough = unanswered(how, refuse)
       await simulation.accept('work', '1')
-      if (heardOf !== 'its failure alone') await simulation.crash()
-      await seconds(18)
-      await comeThrough?.()
+      if (how === 'hangs') await simulation.crash()
+      await seconds(23)
+      await comesThrough()
       await seconds(90)
       const { task, attempts } = await record()
       assert.deepEqual([task.state, attempts.length], ['running', 1])
       assert.equal(simulation.meter.lateCopies, 0)
     })
+
+  it('holds the name of what is over while a call that was not answered may still come through', async () => {
+    const { scheduler } = simulation
+    scheduler.program = () => ({ runsMs: 3_000 })
+    const comesThrough = unanswered('fails')
+    await simulation.accept('work', '1')
+    await seconds(24)
+    assert.equal((await record()).task.state, 'succeeded')
+    await comesThrough()
+    await seconds(10)
+    assert.equal(scheduler.starts((await record()).attempts[0]!.unit), 1)
+    assert.ok((await record()).attempts[0]?.releasedAt)
+  })
+
+  it('removes once more what could not be removed after a refusal, without a wait for what was answered', async () => {
+    const { scheduler } = simulation
+    scheduler.start = refuse
+    let removals = 0
+    scheduler.fault = ({ method }) => {
+      if (method !== 'remove') return undefined
+      removals += 1
+      return removals < 3 ? 'before' : undefined
+    }
+    await simulation.accept('work', '1')
+    await seconds(4)
+    assert.deepEqual((await exits())[0], ['rejected', 'no more'])
+  })
 
   it('ends an attempt as refused once no call before it can come through any more', async () => {
     const { scheduler } = simulation

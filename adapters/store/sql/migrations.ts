@@ -33,9 +33,12 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: () => ['ALTER TABLE attempts ADD COLUMN late_exit TEXT'],
   },
   {
-    // A leader of the release before looks sooner, and leaves what is there.
+    // A leader of the release before looks sooner, and holds no name until a late start has settled.
     oldest: 1,
-    statements: ({ integer }) => [`ALTER TABLE attempts ADD COLUMN look_again_at ${integer}`],
+    statements: ({ integer }) => [
+      `ALTER TABLE attempts ADD COLUMN look_again_at ${integer}`,
+      `ALTER TABLE attempts ADD COLUMN start_settles_at ${integer}`,
+    ],
   },
 ]
 

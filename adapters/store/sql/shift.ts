@@ -17,7 +17,7 @@ export function* shiftDues(ms: number, now: number): Transaction<void> {
   yield* shiftQueue(ms, now)
   yield sql`UPDATE attempts SET
       start_begun_at = start_begun_at + ${ms}, start_ended_at = start_ended_at + ${ms},
-      confirmed_at = confirmed_at + ${ms},
+      start_settles_at = start_settles_at + ${ms}, confirmed_at = confirmed_at + ${ms},
       start_due_at = start_due_at + ${ms}, attempt_due_at = attempt_due_at + ${ms},
       unreachable_since = unreachable_since + ${ms}, missing_since = missing_since + ${ms},
       call_again_at = call_again_at + ${ms}, look_again_at = look_again_at + ${ms}

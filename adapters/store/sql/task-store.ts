@@ -86,10 +86,10 @@ export function createTaskStore(driver: Driver, dialect: Dialect, clock: Clock):
         return rows.map((row) => ({ unit: text(row, 'unit'), taskId: text(row, 'task_id') }))
       }),
 
-    pausing: (now) =>
+    callsFailed: () =>
       driver.read(function* () {
         const rows = yield sql`SELECT task_id FROM attempts
-          WHERE state <> 'exited' AND call_failures > 0 AND call_again_at > ${now.getTime()}`
+          WHERE state <> 'exited' AND call_failures > 0`
         return rows.map((row) => text(row, 'task_id'))
       }),
 

@@ -112,6 +112,7 @@ async function useAll(store: Store, clock: ManualClock): Promise<void> {
   await tasks.nextDue()
   await tasks.inFlight()
   await tasks.liveUnits()
+  await tasks.callsFailed()
   await tasks.nextStart(now)
   await tasks.overKept(1, now, 1)
   await tasks.figures(at(1))
