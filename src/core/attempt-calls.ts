@@ -4,7 +4,7 @@ import {
   callPauseMs,
   mayStillStart,
   type Policy,
-  startSettlesAt,
+  START_SETTLES_MS,
   STOP_AGAIN_MS,
 } from './dues.ts'
 import type { Attempt, TaskRecord } from './task.ts'
@@ -17,9 +17,10 @@ export function startCallBegun(
   attempt: Attempt,
   policy: Policy,
   now: Date,
+  settlesMs = START_SETTLES_MS,
 ): Change {
   return change(record, policy, {
-    attempt: { ...attempt, startCall: { begunAt: now }, startSettlesAt: startSettlesAt(now) },
+    attempt: { ...attempt, startCall: { begunAt: now }, startSettlesAt: after(now, settlesMs) },
   })
 }
 
@@ -49,7 +50,7 @@ export function startConfirmed(
 /** The scheduler is known to hold its unit. */
 export function confirmed(attempt: Attempt, policy: Policy, now: Date): Attempt {
   if (attempt.confirmedAt !== undefined) return attempt
-  const { callAgainAt: _, ...rest } = attempt
+  const { callAgainAt: _, ...rest } = cameThrough(attempt)
   return {
     ...rest,
     startCall: { ...attempt.startCall, endedAt: now },
@@ -92,6 +93,17 @@ export function startAnswered(attempt: Attempt, begunAt: Date, earlier: Date | u
   return earlier === undefined ? rest : { ...rest, startSettlesAt: earlier }
 }
 
+/** Its unit was seen: where it was asked for once only, that is what came of it, and nothing else will. */
+export function cameThrough(attempt: Attempt): Attempt {
+  const { startSettlesAt: _, ...settled } = attempt
+  return isAskedAgain(attempt) ? attempt : settled
+}
+
+/** Whether its start has been asked for more than once. Also where the clock was set meanwhile. */
+export function isAskedAgain({ startCall, createdAt }: Attempt): boolean {
+  return startCall.begunAt.getTime() !== createdAt.getTime()
+}
+
 /**
  * The scheduler refuses the start. While a call before it may still come through, that is not the end: it
  * is asked for once more when none can.
@@ -103,9 +115,13 @@ export function startRefused(
   now: Date,
 ): Change {
   const { callAgainAt: _, ...rest } = attempt
-  const again = mayStillStart(attempt, now) && { callAgainAt: attempt.startSettlesAt }
   const startCall = { ...attempt.startCall, endedAt: now }
-  return change(record, policy, { attempt: { ...rest, ...again, startCall, callFailures: 0 } })
+  // Of what is refused for good a removal follows: where that fails, its pauses grow.
+  const again = mayStillStart(attempt, now) && {
+    callAgainAt: attempt.startSettlesAt,
+    callFailures: 0,
+  }
+  return change(record, policy, { attempt: { ...rest, ...again, startCall } })
 }
 
 /** The scheduler answers again: a call that failed is made at once. Undefined: none has. */

@@ -1,6 +1,6 @@
-import { confirmed } from './attempt-calls.ts'
+import { cameThrough, confirmed } from './attempt-calls.ts'
 import { change, type Change } from './change.ts'
-import { after, later, type Policy, startSettlesAt } from './dues.ts'
+import { after, later, type Policy, START_SETTLES_MS } from './dues.ts'
 import { exitedEvents, startedEvents } from './events.ts'
 import { type Exit, type ExitReason, faultOf, type ObservedExit } from './exit.ts'
 import { type Attempt, attemptsOfRun, type Stop, type TaskRecord } from './task.ts'
@@ -8,7 +8,13 @@ import { type Attempt, attemptsOfRun, type Stop, type TaskRecord } from './task.
 /** The changes to an attempt, as pure functions of the record that they are made on. */
 
 /** `queued` → `starting(n)`: written before the scheduler is asked. */
-export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, now: Date): Change {
+export function beginAttempt(
+  record: TaskRecord,
+  policy: Policy,
+  unit: string,
+  now: Date,
+  settlesMs = START_SETTLES_MS,
+): Change {
   const number = record.task.attempt + 1
   const image = attemptsOfRun(record).find((earlier) => earlier.image !== undefined)?.image
   const attempt: Attempt = {
@@ -18,7 +24,7 @@ export function beginAttempt(record: TaskRecord, policy: Policy, unit: string, n
     state: 'starting',
     createdAt: now,
     startCall: { begunAt: now },
-    startSettlesAt: startSettlesAt(now),
+    startSettlesAt: after(now, settlesMs),
     callFailures: 0,
     ...(image !== undefined && { image }),
   }
@@ -133,7 +139,7 @@ export function exitRecorded(
   // Over before it was seen running: that it ran is told all the same, and first.
   const ranUnseen = attempt.state === 'starting' && ran(exit)
   const kept = exit.fault === 'none' || exit.fault === 'operator' ? 0 : policy.keep.failedUnitMs
-  const { callAgainAt: _, ...rest } = attempt
+  const { callAgainAt: _, ...rest } = gone ? attempt : cameThrough(attempt)
   return change(record, policy, {
     task: { state: 'exited', decideFailures: 0 },
     attempt: {
@@ -145,7 +151,7 @@ export function exitRecorded(
       exit,
       exitedAt: now,
       // Its name is held until then: a start that comes through late finds it taken.
-      releaseAt: later(after(now, kept), attempt.startSettlesAt),
+      releaseAt: later(after(now, kept), rest.startSettlesAt),
       ...(gone && { releasedAt: now }),
     },
     events: ({ task }) => [

@@ -6,11 +6,8 @@ import type { TaskType } from './task-type.ts'
  * every 2 s, so that no call outlives the lead that it was made under.
  */
 export const CALL_TIMEOUT_MS = { start: 5_000, stop: 5_000, remove: 5_000 } as const
-/**
- * A start call that is not answered may come through for so long from its beginning. dockerd goes on with
- * what its client has given up, for 20 s (`swarmRequestTimeout`), and what is proposed by then is made.
- */
-const START_SETTLES_MS = 25_000
+/** What a scheduler does not answer may come through for so long from its beginning, where it does not say. */
+export const START_SETTLES_MS = 15_000
 /** A unit must be missing from lists for so long before it counts as lost. */
 export const LOST_AFTER_MS = 10_000
 /** An exit that the bus has not brought to the workflow by then is decided by the leader. */
@@ -101,20 +98,16 @@ function liveDues(
     return found
   }
   if (stop.calledAt === undefined) {
-    found.push({ at: afterPause(stop.at, attempt), what: 'stop', attempt })
+    // A unit that is stopped may give its name free: a start that comes through then would run it again.
+    const at = later(stop.at, startSettlesAt)
+    found.push({ at: afterPause(at, attempt), what: 'stop', attempt })
   } else {
     const ended = after(stop.calledAt, policy.service.stopGraceMs + STOP_AGAIN_MS)
     found.push({ at: afterPause(ended, attempt), what: 'stop', attempt })
-    // The unit may come by a call that is not answered: only a list begun when none can shows the end.
-    const settles = startSettlesAt !== undefined && startSettlesAt > stop.calledAt
-    if (confirmedAt === undefined || settles) look(settles ? startSettlesAt : stop.calledAt)
+    // Nothing may be there to tell of its end: a list begun after the stop does.
+    if (confirmedAt === undefined) look(after(stop.calledAt, 1))
   }
   return found
-}
-
-/** When a start call that begins at `begunAt` and is not answered can come through no more. */
-export function startSettlesAt(begunAt: Date): Date {
-  return after(begunAt, START_SETTLES_MS)
 }
 
 /** Whether a start call that was not answered may still make the unit, also once more. */

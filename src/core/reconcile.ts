@@ -165,7 +165,7 @@ function whenAbsent(
   const { stop, confirmedAt, missingSince } = attempt
   if (stop !== undefined) {
     const called = stop.calledAt !== undefined && listedAt > stop.calledAt
-    if (!called || mayStillStart(attempt, listedAt)) return NONE
+    if (!called) return NONE
     const exit = { reason: stop.reason }
     return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { gone: true }))
   }

@@ -101,7 +101,7 @@ export interface Attempt {
   readonly createdAt: Date
   /** When the scheduler was last asked to start it, and when that call was over (absent: not known). */
   readonly startCall: { readonly begunAt: Date; readonly endedAt?: Date }
-  /** Until then a start call that was not answered may still come through; absent: none can. */
+  /** Until then a start call that was neither taken nor refused may still come through. */
   readonly startSettlesAt?: Date
   /** When the scheduler confirmed the start. Until then absence means: ask again. */
   readonly confirmedAt?: Date

@@ -84,6 +84,7 @@ export function atHome(deps: {
 
   return {
     kind: scheduler.kind,
+    ...(scheduler.startSettlesMs !== undefined && { startSettlesMs: scheduler.startSettlesMs }),
     ...(scheduler.resolve !== undefined && {
       async resolve(unit, call) {
         await sure(call)

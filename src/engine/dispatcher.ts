@@ -29,6 +29,8 @@ export async function runDispatcher(deps: {
   readonly taskTypes: TaskTypes
   readonly reconciler: Pick<Reconciler, 'start'>
   readonly limitInFlight: number
+  /** The scheduler's. */
+  readonly startSettlesMs?: number | undefined
   readonly lease: Lease
   readonly bell: Bell
   readonly drift: Drift
@@ -37,7 +39,7 @@ export async function runDispatcher(deps: {
   readonly signal: AbortSignal
 }): Promise<void> {
   const { installation, tasks, transitions, definitions, taskTypes, reconciler } = deps
-  const { limitInFlight, lease, bell, drift, clock, logger, signal } = deps
+  const { limitInFlight, startSettlesMs, lease, bell, drift, clock, logger, signal } = deps
 
   /** How many of a group may be in flight; the limit of a type that is gone is its last one's. */
   async function limitOf(group: GroupId, record?: TaskRecord): Promise<number> {
@@ -51,7 +53,7 @@ export async function runDispatcher(deps: {
     const { task } = record
     const policy = await definitions.policy(task.definition)
     const unit = unitName(installation, task, task.attempt + 1)
-    const change = beginAttempt(record, policy, unit, clock.now())
+    const change = beginAttempt(record, policy, unit, clock.now(), startSettlesMs)
     if ((await transitions.apply(change, lease)) !== 'applied') return false
     reconciler.start(task.id)
     return true

@@ -1,10 +1,16 @@
-import { calledAgain, looked, startCallBegun } from '../core/attempt-calls.ts'
+import {
+  calledAgain,
+  isAskedAgain,
+  looked,
+  startAnswered,
+  startCallBegun,
+} from '../core/attempt-calls.ts'
 import { lateExitRecorded } from '../core/attempts.ts'
 import { change } from '../core/change.ts'
 import type { Policy } from '../core/dues.ts'
 import { errorMessage, LeaseLost, Unavailable } from '../core/errors.ts'
 import { type Action, reconcile, type Sighting } from '../core/reconcile.ts'
-import { currentAttempt, type TaskRecord } from '../core/task.ts'
+import { type Attempt, currentAttempt, type TaskRecord } from '../core/task.ts'
 import type { Observation } from '../core/unit.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
@@ -21,6 +27,8 @@ import type { Transitions } from './transitions.ts'
 import { createUnitCalls } from './unit-calls.ts'
 
 const BATCH = 100
+/** How old the row of a start may be for what it says of the time to hold. */
+const FRESH_MS = 1_000
 /** Tasks worked on at a time: calls to the scheduler among them. */
 const MOST_AT_A_TIME = 500
 
@@ -59,7 +67,7 @@ export function createReconciler(deps: {
   readonly meter: Meter
   readonly signal: AbortSignal
 }): Reconciler {
-  const { tasks, transitions, definitions, decider, lease } = deps
+  const { tasks, transitions, definitions, decider, scheduler, lease } = deps
   const { drift, bell, look, clock, logger, signal } = deps
   const calls = createUnitCalls(deps)
   const queue = new KeyedQueue()
@@ -71,6 +79,39 @@ export function createReconciler(deps: {
    */
   const waiting = new Map<string, Observation>()
 
+  /** `earlierSettlesAt`: of the calls before this one. */
+  async function askToStart(
+    current: TaskRecord,
+    attempt: Attempt,
+    policy: Policy,
+    earlierSettlesAt?: Date,
+  ): Promise<void> {
+    const now = clock.now()
+    const begun = startCallBegun(current, attempt, policy, now, scheduler.startSettlesMs)
+    if ((await transitions.apply(begun, lease)) !== 'applied') return
+    await calls.start(current, begun.attempts[0] ?? attempt, earlierSettlesAt)
+  }
+
+  /** The first start of an attempt, whose row was written for it just before. */
+  async function startFirst(taskId: string): Promise<void> {
+    const current = await tasks.find(taskId)
+    if (current === undefined) return
+    const latest = currentAttempt(current)
+    if (latest?.state !== 'starting' || latest.confirmedAt !== undefined) return
+    const { begunAt } = latest.startCall
+    // It waited here for so long that the start has been asked for already: it is due by itself.
+    if (isAskedAgain(latest)) return
+    if (latest.stop !== undefined) {
+      // Nothing was asked, so that nothing can come through.
+      return calls.record(taskId, latest.number, (present, attempt, policy) =>
+        change(present, policy, { attempt: startAnswered(attempt, begunAt, undefined) }),
+      )
+    }
+    if (clock.now().getTime() - begunAt.getTime() < FRESH_MS) return calls.start(current, latest)
+    const policy = await definitions.policy(current.task.definition)
+    await askToStart(current, latest, policy)
+  }
+
   async function act(current: TaskRecord, policy: Policy, action: Action): Promise<void> {
     const taskId = current.task.id
     switch (action.kind) {
@@ -79,12 +120,8 @@ export function createReconciler(deps: {
       case 'change':
         await transitions.apply(action.change, lease)
         return
-      case 'start': {
-        const begun = startCallBegun(current, action.attempt, policy, clock.now())
-        if ((await transitions.apply(begun, lease)) !== 'applied') return
-        const { startSettlesAt } = action.attempt
-        return calls.start(current, begun.attempts[0] ?? action.attempt, startSettlesAt)
-      }
+      case 'start':
+        return askToStart(current, action.attempt, policy, action.attempt.startSettlesAt)
       case 'stop':
         return calls.stop(current, action.attempt, policy)
       case 'fence':
@@ -180,17 +217,7 @@ export function createReconciler(deps: {
     },
 
     start(taskId) {
-      const started = queue.run(taskId, () =>
-        attempt(taskId, async () => {
-          const current = await tasks.find(taskId)
-          const latest = current?.attempts.at(-1)
-          if (current?.task.state !== 'starting' || latest?.confirmedAt !== undefined) return
-          if (latest === undefined || latest.exit !== undefined || latest.stop !== undefined) return
-          // It waited here for so long that the start has been asked for already: it is due by itself.
-          if (latest.startCall.begunAt > latest.createdAt) return
-          await calls.start(current, latest)
-        }),
-      )
+      const started = queue.run(taskId, () => attempt(taskId, () => startFirst(taskId)))
       started.catch(() => {
         // Reported by `attempt`; the row is due again by itself.
       })

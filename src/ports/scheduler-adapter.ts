@@ -15,6 +15,12 @@ export interface SchedulerAdapter extends AsyncDisposable {
   readonly kind: string
 
   /**
+   * How long after its beginning a start that was given up may still come through, for what is done when
+   * nothing can any more. Absent: 15 s.
+   */
+  readonly startSettlesMs?: number
+
+  /**
    * Where it holds units, as a text without secrets that tells the place apart from any other: adapters
    * of one home see the same units, those of different homes see none of each other's. The same for as
    * long as the units are there. Absent: there is only one such place.

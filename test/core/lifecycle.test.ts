@@ -14,16 +14,17 @@ import {
 import type { TaskRecord } from '../../src/core/task.ts'
 import { loadedType } from '../support/simulation.ts'
 import {
+  T0,
+  TYPE,
   applied,
   at,
+  confirmed,
   exited,
   latest,
   queued,
   running,
   starting,
   stopping,
-  T0,
-  TYPE,
 } from './record-of.ts'
 
 const COMMAND = { messageId: 'm', attributes: {}, stickyAttributes: { workflowId: 'w' } }
@@ -127,7 +128,7 @@ describe('cancelling', () => {
   })
 
   it('is a wish beside the state of a live task, with a stop of its attempt', () => {
-    for (const record of [starting(), running()]) {
+    for (const record of [confirmed(), running()]) {
       const change = changeOf(cancel(record, TYPE, { by: 'me' }, 'c', at(1)))
       const next = applied(record, change)
       assert.equal(next.task.state, record.task.state)

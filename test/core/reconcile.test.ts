@@ -678,30 +678,26 @@ describe('reconcile, while a task is being stopped', () => {
   }
 
   it('starts nothing any more once a starting task is cancelled', () => {
-    assert.equal(decidedAt(at(1), TYPE, wish(starting(), at(1))), 'stop')
+    assert.equal(decidedAt(at(14.9), TYPE, wish(starting(), at(1))), 'none')
   })
 
-  it('waits for a list begun when no start call can come through any more before it says cancelled', () => {
-    const failed = applied(
-      starting(),
-      calls.callFailed(starting(), latest(starting()), TYPE, 'start', at(4)),
-    )
-    const record = stopped(at(5), wish(failed, at(5)))
-    assert.equal(decidedAt(at(24.9), TYPE, record), 'none')
-    assert.equal(decidedAt(at(25), TYPE, record), 'look')
-    assert.equal(decidedAt(at(24.9), TYPE, record, absent(at(24.9))), 'none')
-    assert.equal(decidedAt(at(25), TYPE, record, absent(at(25))), 'exited: cancelled')
-  })
-
-  it('takes a unit that was there for gone only when no start call can come through any more', () => {
+  it('is stopped when no start call can come through any more, which would find its name free', () => {
+    assert.equal(decidedAt(at(15), TYPE, wish(starting(), at(1))), 'stop')
     const twice = calls.startCallBegun(starting(), latest(starting()), TYPE, at(2))
     const again = applied(starting(), twice)
     const answered = calls.startAnswered(latest(again), at(2), latest(starting()).startSettlesAt)
     const taken = applied(again, calls.startConfirmed(again, answered, TYPE, at(3)))
-    const record = stopped(at(5), wish(running(at(3), taken), at(4)))
-    assert.equal(decidedAt(at(24.9), TYPE, record, absent(at(24.9))), 'none')
-    assert.equal(decidedAt(at(25), TYPE, record), 'look')
-    assert.equal(decidedAt(at(25), TYPE, record, absent(at(25))), 'exited: cancelled')
+    const cancelled = wish(running(at(3), taken), at(4))
+    assert.equal(decidedAt(at(14.9), TYPE, cancelled), 'none')
+    assert.equal(decidedAt(at(15), TYPE, cancelled), 'stop')
+  })
+
+  it('is looked for right after the stop where it was never confirmed', () => {
+    const record = stopped(at(15), wish(starting(), at(1)))
+    assert.equal(decidedAt(at(15), TYPE, record), 'none')
+    assert.equal(decidedAt(at(15.001), TYPE, record), 'look')
+    assert.equal(decidedAt(at(15.001), TYPE, record, absent(at(15))), 'look')
+    assert.equal(decidedAt(at(15.001), TYPE, record, absent(at(15.001))), 'exited: cancelled')
   })
 
   it('stops a unit that appears after all', () => {

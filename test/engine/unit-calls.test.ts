@@ -144,7 +144,7 @@ describe('asking the scheduler', () => {
       const comesThrough = unanswered(how, refuse)
       await simulation.accept('work', '1')
       if (how === 'hangs') await simulation.crash()
-      await seconds(23)
+      await seconds(13)
       await comesThrough()
       await seconds(90)
       const { task, attempts } = await record()
@@ -157,7 +157,7 @@ describe('asking the scheduler', () => {
     scheduler.program = () => ({ runsMs: 3_000 })
     const comesThrough = unanswered('fails')
     await simulation.accept('work', '1')
-    await seconds(24)
+    await seconds(14)
     assert.equal((await record()).task.state, 'succeeded')
     await comesThrough()
     await seconds(10)
@@ -172,10 +172,11 @@ describe('asking the scheduler', () => {
     scheduler.fault = ({ method }) => {
       if (method !== 'remove') return undefined
       removals += 1
-      return removals < 3 ? 'before' : undefined
+      return removals < 7 ? 'before' : undefined
     }
     await simulation.accept('work', '1')
-    await seconds(4)
+    await seconds(64)
+    assert.equal(removals, 7, 'after pauses that grow')
     assert.deepEqual((await exits())[0], ['rejected', 'no more'])
   })
 

@@ -32,6 +32,11 @@ const LEAVE_APART_MS = 60_000
  */
 export class NomadScheduler implements SchedulerAdapter {
   readonly kind = 'nomad'
+  /**
+   * The agent and the server it has found each hold what they cannot forward for 5 s (`RPCHoldTimeout`);
+   * the agent is asked up to 10 s after the beginning, for the lease comes first.
+   */
+  readonly startSettlesMs = 20_000
   readonly #api: NomadApi
   readonly #installation: string
   readonly #agent: NomadAgent

@@ -33,11 +33,13 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: () => ['ALTER TABLE attempts ADD COLUMN late_exit TEXT'],
   },
   {
-    // A leader of the release before looks sooner, and holds no name until a late start has settled.
+    // A leader of the release before looks sooner, and says of no start until when it may come through.
     oldest: 1,
     statements: ({ integer }) => [
       `ALTER TABLE attempts ADD COLUMN look_again_at ${integer}`,
       `ALTER TABLE attempts ADD COLUMN start_settles_at ${integer}`,
+      `UPDATE attempts SET start_settles_at = start_begun_at + 30000
+        WHERE state = 'starting' AND confirmed_at IS NULL`,
     ],
   },
 ]

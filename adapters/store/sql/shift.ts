@@ -29,7 +29,7 @@ export function* shiftDues(ms: number, now: number): Transaction<void> {
 
   if (ms >= 0) return
   yield sql`UPDATE attempts SET call_again_at = call_again_at + ${ms},
-      exited_at = exited_at + ${ms}, release_at = release_at + ${ms}
+      start_settles_at = start_settles_at + ${ms}, exited_at = exited_at + ${ms}, release_at = release_at + ${ms}
     WHERE state = 'exited' AND released_at IS NULL`
   // Undecided, with its unit gone already.
   yield sql`UPDATE attempts SET exited_at = exited_at + ${ms}
