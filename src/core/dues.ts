@@ -105,7 +105,7 @@ function liveDues(
     const ended = after(stop.calledAt, policy.service.stopGraceMs + STOP_AGAIN_MS)
     found.push({ at: afterPause(ended, attempt), what: 'stop', attempt })
     // Nothing may be there to tell of its end: a list begun after the stop does.
-    if (confirmedAt === undefined) look(after(stop.calledAt, 1))
+    if (confirmedAt === undefined) look(later(after(stop.calledAt, 1), startSettlesAt))
   }
   return found
 }

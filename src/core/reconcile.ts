@@ -165,7 +165,8 @@ function whenAbsent(
   const { stop, confirmedAt, missingSince } = attempt
   if (stop !== undefined) {
     const called = stop.calledAt !== undefined && listedAt > stop.calledAt
-    if (!called) return NONE
+    // A daemon of the release before may have stopped it sooner.
+    if (!called || mayStillStart(attempt, listedAt)) return NONE
     const exit = { reason: stop.reason }
     return asAction(attempts.exitRecorded(record, attempt, policy, exit, now, { gone: true }))
   }

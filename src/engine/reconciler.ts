@@ -79,17 +79,18 @@ export function createReconciler(deps: {
    */
   const waiting = new Map<string, Observation>()
 
-  /** `earlierSettlesAt`: of the calls before this one. */
+  /** `earlierSettlesAt`: of the calls before this one. False where somebody else has changed the task. */
   async function askToStart(
     current: TaskRecord,
     attempt: Attempt,
     policy: Policy,
     earlierSettlesAt?: Date,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const now = clock.now()
     const begun = startCallBegun(current, attempt, policy, now, scheduler.startSettlesMs)
-    if ((await transitions.apply(begun, lease)) !== 'applied') return
+    if ((await transitions.apply(begun, lease)) !== 'applied') return false
     await calls.start(current, begun.attempts[0] ?? attempt, earlierSettlesAt)
+    return true
   }
 
   /** The first start of an attempt, whose row was written for it just before. */
@@ -109,7 +110,7 @@ export function createReconciler(deps: {
     }
     if (clock.now().getTime() - begunAt.getTime() < FRESH_MS) return calls.start(current, latest)
     const policy = await definitions.policy(current.task.definition)
-    await askToStart(current, latest, policy)
+    if (!(await askToStart(current, latest, policy))) await startFirst(taskId)
   }
 
   async function act(current: TaskRecord, policy: Policy, action: Action): Promise<void> {
@@ -121,7 +122,8 @@ export function createReconciler(deps: {
         await transitions.apply(action.change, lease)
         return
       case 'start':
-        return askToStart(current, action.attempt, policy, action.attempt.startSettlesAt)
+        await askToStart(current, action.attempt, policy, action.attempt.startSettlesAt)
+        return
       case 'stop':
         return calls.stop(current, action.attempt, policy)
       case 'fence':

@@ -700,6 +700,14 @@ describe('reconcile, while a task is being stopped', () => {
     assert.equal(decidedAt(at(15.001), TYPE, record, absent(at(15.001))), 'exited: cancelled')
   })
 
+  it('is not gone by a stop that was asked sooner, by a daemon of the release before', () => {
+    const record = stopped(at(5), wish(starting(), at(4)))
+    assert.equal(decidedAt(at(14.9), TYPE, record), 'none')
+    assert.equal(decidedAt(at(14.9), TYPE, record, absent(at(14.9))), 'none')
+    assert.equal(decidedAt(at(15), TYPE, record), 'look')
+    assert.equal(decidedAt(at(15), TYPE, record, absent(at(15))), 'exited: cancelled')
+  })
+
   it('stops a unit that appears after all', () => {
     const record = wish(starting(), at(1))
     const action = reconcile(record, TYPE, sighting({ phase: 'running' }, at(2)), at(2))

@@ -34,9 +34,9 @@ export class NomadScheduler implements SchedulerAdapter {
   readonly kind = 'nomad'
   /**
    * The agent and the server it has found each hold what they cannot forward for 5 s (`RPCHoldTimeout`);
-   * the agent is asked up to 10 s after the beginning, for the lease comes first.
+   * the agent is asked up to 11 s after the beginning, for its queue and the lease come first.
    */
-  readonly startSettlesMs = 20_000
+  readonly startSettlesMs = 25_000
   readonly #api: NomadApi
   readonly #installation: string
   readonly #agent: NomadAgent

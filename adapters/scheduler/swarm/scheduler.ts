@@ -31,9 +31,9 @@ export class SwarmScheduler implements SchedulerAdapter {
   readonly kind = 'swarm'
   /**
    * dockerd goes on for 20 s with what its client has given up (`swarmRequestTimeout`); it is asked up to
-   * 10 s after the beginning, for the lease and the image come first.
+   * 11 s after the beginning, for its queue, the lease and the image come first.
    */
-  readonly startSettlesMs = 30_000
+  readonly startSettlesMs = 35_000
   readonly #engine: EngineApi
   readonly #installation: string
   readonly #images: Images

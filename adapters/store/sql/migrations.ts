@@ -38,7 +38,7 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: ({ integer }) => [
       `ALTER TABLE attempts ADD COLUMN look_again_at ${integer}`,
       `ALTER TABLE attempts ADD COLUMN start_settles_at ${integer}`,
-      `UPDATE attempts SET start_settles_at = start_begun_at + 30000
+      `UPDATE attempts SET start_settles_at = start_begun_at + 35000
         WHERE state = 'starting' AND confirmed_at IS NULL`,
     ],
   },
