@@ -9,6 +9,9 @@ import {
 } from './dues.ts'
 import type { Attempt, TaskRecord } from './task.ts'
 
+/** A swarm's manager looks for its leader each second, a Nomad agent several times a second. */
+const TAKEN_SETTLES_MS = 2_000
+
 /** What a call to the scheduler changes of an attempt, as pure functions of the record that it is made on. */
 
 /** Written before the scheduler is asked once more. */
@@ -37,14 +40,22 @@ export function imageResolved(
   return change(record, policy, { attempt: { ...attempt, image } })
 }
 
-/** The scheduler holds the unit: from here on absence is a loss. */
+/**
+ * The scheduler has taken the start: from here on absence is a loss. That it does shows that it decides
+ * again: what waited there is through, or refused, within seconds.
+ */
 export function startConfirmed(
   record: TaskRecord,
   attempt: Attempt,
   policy: Policy,
   now: Date,
 ): Change {
-  return change(record, policy, { attempt: confirmed(attempt, policy, now) })
+  const { startSettlesAt, ...taken } = confirmed(attempt, policy, now)
+  const soon = after(now, TAKEN_SETTLES_MS)
+  const settles = startSettlesAt !== undefined && {
+    startSettlesAt: startSettlesAt < soon ? startSettlesAt : soon,
+  }
+  return change(record, policy, { attempt: { ...taken, ...settles } })
 }
 
 /** The scheduler is known to hold its unit. */

@@ -688,8 +688,15 @@ describe('reconcile, while a task is being stopped', () => {
     const answered = calls.startAnswered(latest(again), at(2), latest(starting()).startSettlesAt)
     const taken = applied(again, calls.startConfirmed(again, answered, TYPE, at(3)))
     const cancelled = wish(running(at(3), taken), at(4))
-    assert.equal(decidedAt(at(14.9), TYPE, cancelled), 'none')
-    assert.equal(decidedAt(at(15), TYPE, cancelled), 'stop')
+    assert.equal(decidedAt(at(4.9), TYPE, cancelled), 'none')
+    assert.equal(decidedAt(at(5), TYPE, cancelled), 'stop')
+  })
+
+  it('is stopped at once where the sight of its unit shows that its one start call came through', () => {
+    const seen = reconcile(starting(), TYPE, sighting({ phase: 'running' }), at(1))
+    assert.ok(seen.kind === 'change')
+    const record = wish(applied(starting(), seen.change), at(2))
+    assert.equal(decidedAt(at(2), TYPE, record), 'stop')
   })
 
   it('is looked for right after the stop where it was never confirmed', () => {

@@ -29,8 +29,8 @@ const FOLLOW_MS = 1000
  */
 export class ProcessScheduler implements SchedulerAdapter {
   readonly kind = 'process'
-  /** The call itself: it ends with the daemon. */
-  readonly startSettlesMs = 10_000
+  /** The shim that was forked just before the daemon ended; nothing else outlives a call. */
+  readonly startSettlesMs = 1_000
   /** The random id of the folder: a daemon with another folder sees none of this one's units. */
   readonly folderId: string
   readonly #at: Surroundings
