@@ -9,10 +9,10 @@ import {
 } from './dues.ts'
 import type { Attempt, TaskRecord } from './task.ts'
 
+/** What a call to the scheduler changes of an attempt, as pure functions of the record that it is made on. */
+
 /** A swarm's manager looks for its leader each second, a Nomad agent several times a second. */
 const TAKEN_SETTLES_MS = 2_000
-
-/** What a call to the scheduler changes of an attempt, as pure functions of the record that it is made on. */
 
 /** Written before the scheduler is asked once more. */
 export function startCallBegun(

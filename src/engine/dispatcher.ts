@@ -4,6 +4,7 @@ import type { TaskRecord } from '../core/task.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Lease } from '../ports/leadership.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { SchedulerAdapter } from '../ports/scheduler-adapter.ts'
 import type { Bounded, Group, TaskStore } from '../ports/task-store.ts'
 import { aborted } from './aborted.ts'
 import type { Bell } from './bell.ts'
@@ -28,9 +29,8 @@ export async function runDispatcher(deps: {
   readonly definitions: Definitions
   readonly taskTypes: TaskTypes
   readonly reconciler: Pick<Reconciler, 'start'>
+  readonly scheduler: Pick<SchedulerAdapter, 'startSettlesMs'>
   readonly limitInFlight: number
-  /** The scheduler's. */
-  readonly startSettlesMs?: number | undefined
   readonly lease: Lease
   readonly bell: Bell
   readonly drift: Drift
@@ -39,7 +39,7 @@ export async function runDispatcher(deps: {
   readonly signal: AbortSignal
 }): Promise<void> {
   const { installation, tasks, transitions, definitions, taskTypes, reconciler } = deps
-  const { limitInFlight, startSettlesMs, lease, bell, drift, clock, logger, signal } = deps
+  const { scheduler, limitInFlight, lease, bell, drift, clock, logger, signal } = deps
 
   /** How many of a group may be in flight; the limit of a type that is gone is its last one's. */
   async function limitOf(group: GroupId, record?: TaskRecord): Promise<number> {
@@ -53,7 +53,7 @@ export async function runDispatcher(deps: {
     const { task } = record
     const policy = await definitions.policy(task.definition)
     const unit = unitName(installation, task, task.attempt + 1)
-    const change = beginAttempt(record, policy, unit, clock.now(), startSettlesMs)
+    const change = beginAttempt(record, policy, unit, clock.now(), scheduler.startSettlesMs)
     if ((await transitions.apply(change, lease)) !== 'applied') return false
     reconciler.start(task.id)
     return true

@@ -113,14 +113,7 @@ async function lead(
   // a backup is behind the scheduler. What needs no scheduler waits for it only so long.
   const whenListed = (limitMs: number) => until(clock, listed.signal, signal, limitMs)
   const loops = [
-    whenListed(Infinity).then(() =>
-      runDispatcher({
-        ...common,
-        reconciler,
-        startSettlesMs: parts.scheduler.startSettlesMs,
-        bell: bells.queue,
-      }),
-    ),
+    whenListed(Infinity).then(() => runDispatcher({ ...common, reconciler, bell: bells.queue })),
     whenListed(FIRST_LIST_MS).then(() => reconciler.run()),
     runWatcher({ ...common, reconciler, onListed, bell: bells.list }),
     runHousekeeping({ ...common, events: store.events }),

@@ -232,9 +232,9 @@ export function createReconciler(deps: {
         const policy = await definitions.policy(current.task.definition)
         return calledAgain(current, latest, policy)
       }
-      const waiting = [...(await tasks.callsFailed())]
+      const failed = [...(await tasks.callsFailed())]
       const work = async (): Promise<void> => {
-        for (let id = waiting.pop(); id !== undefined && !signal.aborted; id = waiting.pop()) {
+        for (let id = failed.pop(); id !== undefined && !signal.aborted; id = failed.pop()) {
           const taskId = id
           // After the call that is being made: where that fails, it pauses no longer than the others.
           const called = () => attempt(taskId, () => transitions.change(taskId, unpause, lease))

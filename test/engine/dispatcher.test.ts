@@ -78,6 +78,7 @@ class Harness implements AsyncDisposable {
       definitions: createDefinitions(tasks, {}, logger),
       taskTypes: { all: () => this.types, byName, byCommand: () => undefined },
       reconciler: { start: (taskId) => void this.started.push(taskId) },
+      scheduler: {},
       limitInFlight: this.limitInFlight,
       lease: this.#lease,
       bell: this.#bell,
